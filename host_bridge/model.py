@@ -1,0 +1,167 @@
+"""What the parts of the bridge say to each other: readings, live values, commands, outcomes, events.
+
+Integers in the wire's units (mW, mWh, mV, mA, mHz, ms). `time_ms` is Unix time on the Pi's clock;
+`node_*_ms` is time since the node's boot. None is a quantity that this meter cannot tell.
+Named tuples: a reading is made 80,000 times a second and goes to SQLite as it is.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+LIVE_TRAIL = 900  # (time_ms, active_power_mw) kept per node for the live chart: 15 minutes at 1 Hz
+
+
+class Reading(NamedTuple):
+    """One interval record of one channel. Identified by (node, journal_epoch, sequence)."""
+
+    node: str
+    journal_epoch: int
+    sequence: int
+    channel: int
+    time_ms: int  # Unix time of the interval's end
+    node_end_ms: int
+    duration_ms: int  # 0: a baseline, the registers when the journal began
+    energy_import_mwh: int  # registers at the end; they never go down within an epoch
+    energy_export_mwh: int
+    active_power_mw: int | None  # means over the interval; + is import
+    reactive_power_mvar: int | None
+    apparent_power_mva: int | None
+    voltage_rms_mv: int | None
+    current_rms_ma: int | None
+    frequency_mhz: int | None
+    quality: int  # schema.NO_VOLTAGE | CLIPPED | SHORT_WINDOW, 0 is good
+
+
+class Switching(NamedTuple):
+    """One change of a contactor, as the node recorded it. Shares the sequence with Reading."""
+
+    node: str
+    journal_epoch: int
+    sequence: int
+    contactor: int
+    time_ms: int
+    node_time_ms: int
+    state: str  # schema.STATES
+    cause: str  # schema.CAUSES
+    hold_remaining_ms: int
+
+
+Record = Reading | Switching
+
+
+class Live(NamedTuple):
+    """The newest values of a channel; best effort, not kept."""
+
+    channel: int
+    time_ms: int
+    energy_import_mwh: int
+    energy_export_mwh: int
+    active_power_mw: int | None
+    reactive_power_mvar: int | None
+    apparent_power_mva: int | None
+    voltage_rms_mv: int | None
+    current_rms_ma: int | None
+    frequency_mhz: int | None
+    quality: int
+
+
+class ContactorReport(NamedTuple):
+    """What the node says of a contactor; the only state that people are shown as real."""
+
+    contactor: int
+    time_ms: int
+    state: str
+    cause: str
+    hold_remaining_ms: int  # at time_ms; 0 in the safe state
+    dwell_remaining_ms: int  # until the next change is allowed
+
+
+class LinkState(StrEnum):
+    """How the bridge stands with a node."""
+
+    CONNECTING = "connecting"  # the port is not open, or nobody has answered yet
+    ONLINE = "online"
+    STALE = "stale"  # nothing heard for longer than stale_after_s
+    INCOMPATIBLE = "incompatible"  # speaks a schema this bridge does not know: shown, not commanded
+
+
+class Verdict(StrEnum):
+    """How a command ended."""
+
+    PENDING = "pending"
+    APPLIED = "applied"
+    REFUSED = "refused"  # by the bridge or by the node; see refusal and detail
+    UNKNOWN = "unknown"  # the link failed: not known whether applied, and past its deadline
+
+
+class Refusal(StrEnum):
+    """Why a command was not carried out; NODE means the node itself said no."""
+
+    UNKNOWN_NODE = "unknown node"
+    UNKNOWN_CONTACTOR = "unknown contactor"
+    BAD_TARGET = "bad target"
+    BAD_HOLD = "hold out of range"
+    PENDING = "another command is pending"
+    OFFLINE = "node is not online"
+    INCOMPATIBLE = "node speaks an unknown schema"
+    NODE = "refused by the node"
+
+
+@dataclass(slots=True)
+class Command:
+    """A request to switch one contactor, and what became of it."""
+
+    number: int  # unique in this store
+    time_ms: int
+    node: str
+    contactor: str  # its name
+    target: str  # schema.STATES
+    hold_s: int
+    asked_by: str
+    reason: str  # why it was asked
+    verdict: Verdict = Verdict.PENDING
+    refusal: Refusal | None = None
+    detail: str = ""  # the refusal in words that say what to do
+    wait_ms: int = 0  # how long the refusal's cause will last, 0 if unknown
+    finished_ms: int = 0
+
+
+class Event(NamedTuple):
+    """Something people should know of. `kind` is for programs, `text` for people."""
+
+    time_ms: int
+    level: str  # "info", "warning", "error"
+    kind: str
+    node: str  # "" when it concerns the bridge
+    text: str
+
+
+@dataclass(slots=True)
+class NodeView:
+    """What is known of one node now: the fleet writes it, everyone else reads it."""
+
+    name: str
+    link: str  # the URL it is heard on
+    link_state: LinkState = LinkState.CONNECTING
+    board: str = ""
+    firmware: str = ""
+    boot_epoch: int = 0
+    reset_cause: str = ""
+    interval_s: int = 0
+    max_hold_s: int = 0
+    channels: tuple[str, ...] = ()
+    contactors: tuple[str, ...] = ()
+    last_heard_ms: int = 0  # 0: never
+    clock_offset_ms: float | None = None  # node clock minus ours since the session began; None: not measured
+    round_trip_ms: float | None = None
+    live: dict[int, Live] = field(default_factory=dict)  # by channel
+    contactor_reports: dict[int, ContactorReport] = field(default_factory=dict)
+    live_trail: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=LIVE_TRAIL))
+    counters: dict[str, int] = field(default_factory=dict)  # frames, readings, dropped frames by cause
+
+    def active_power_mw(self) -> int | None:
+        """Sum of the channels' newest active power (+ is import); None where nothing is measured."""
+        powers = [live.active_power_mw for live in self.live.values() if live.active_power_mw is not None]
+        return sum(powers) if powers else None
