@@ -7,14 +7,19 @@
     [dispatch]          # limits on commands
     [[link]]            # one table per serial port
 
-Nothing listens beyond loopback unless `web.host` says so.
+Nothing listens beyond loopback unless `web.host` says so. A relative state_dir counts from the file's folder.
 """
 
 import os
 import tomllib
 from dataclasses import dataclass, field, fields
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any, get_type_hints
+from zoneinfo import ZoneInfo
+
+LARGEST = 2**31 - 1  # of any number here: beyond it a sleep or a deadline overflows
+PLACES = (Path("gridnexus.toml"), Path("/etc/gridnexus/config.toml"))  # tried in this order
 
 
 class ConfigError(ValueError):
@@ -22,9 +27,12 @@ class ConfigError(ValueError):
 
 
 def default_state_dir() -> Path:
-    """systemd's state directory for a service, the user's own otherwise."""
-    given = os.environ.get("STATE_DIRECTORY") or os.environ.get("XDG_STATE_HOME")
-    return Path(given or Path.home() / ".local" / "state") / "gridnexus"
+    """systemd's state directory for a service (the first, where it lists several), the user's own otherwise."""
+    of_service = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+    if of_service:
+        return Path(of_service)
+    of_user = Path(os.environ.get("XDG_STATE_HOME", ""))
+    return (of_user if of_user.is_absolute() else Path("~/.local/state").expanduser()) / "gridnexus"
 
 
 @dataclass(slots=True)
@@ -80,6 +88,17 @@ class Config:
         return self.bridge.state_dir / "readings.sqlite3"
 
     @property
+    def zone(self) -> tzinfo:
+        """The zone whose midnights begin a day: `timezone`, else the machine's own, else UTC."""
+        if self.bridge.timezone:
+            return ZoneInfo(self.bridge.timezone)
+        try:
+            with open("/etc/localtime", "rb") as file:
+                return ZoneInfo.from_file(file)
+        except (OSError, ValueError):
+            return UTC
+
+    @property
     def token_file(self) -> Path:
         return self.bridge.state_dir / "token"
 
@@ -93,6 +112,14 @@ _SECTIONS: dict[str, type] = {
 }
 
 
+def find(given: Path | None = None) -> Path | None:
+    """The file to load: `given`, else $GRIDNEXUS_CONFIG, else the first of PLACES that exists, else None."""
+    named = os.environ.get("GRIDNEXUS_CONFIG")
+    if given or named:
+        return given or Path(named or "")
+    return next((place for place in PLACES if place.exists()), None)
+
+
 def load(path: Path | None) -> Config:
     """Read `path`, or take the defaults when it is None. Raises ConfigError."""
     if path is None:
@@ -103,15 +130,17 @@ def load(path: Path | None) -> Config:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
-    return parse(table, str(path))
+    config = parse(table, str(path))
+    config.bridge.state_dir = path.absolute().parent / config.bridge.state_dir
+    return config
 
 
 def parse(table: dict[str, Any], where: str) -> Config:
     """Build a Config from a parsed TOML table; `where` names its source in errors."""
-    links = table.pop("link", [])
+    links = table.get("link", [])
     if not isinstance(links, list):
         raise ConfigError(f"{where}: [link]: write [[link]], one for each port")
-    unknown = sorted(set(table) - set(_SECTIONS))
+    unknown = sorted(set(table) - set(_SECTIONS) - {"link"})
     if unknown:
         raise ConfigError(f"{where}: unknown section [{unknown[0]}]; known: {', '.join(_SECTIONS)}, [link]")
     parts = {name: _section(kind, table.get(name, {}), f"{where}: [{name}]") for name, kind in _SECTIONS.items()}
@@ -131,21 +160,39 @@ def _section(kind: type, table: Any, where: str) -> Any:
         wanted = str if hints[key] is Path else hints[key]
         if type(value) is not wanted:
             raise ConfigError(f"{where}: {key} must be of type {wanted.__name__}, not {type(value).__name__}")
-    return kind(**{k: Path(v).expanduser() if hints[k] is Path else v for k, v in table.items()})
+    try:
+        return kind(**{k: Path(v).expanduser() if hints[k] is Path else v for k, v in table.items()})
+    except RuntimeError as error:  # ~somebody who does not exist
+        raise ConfigError(f"{where}: {error}; write the whole path") from error
 
 
 def _check(config: Config, where: str) -> None:
     for section in _SECTIONS:
-        part = getattr(config, section)
-        for key in fields(part):
-            value = getattr(part, key.name)
-            if type(value) is int and value <= 0:
-                raise ConfigError(f"{where}: [{section}] {key.name} must be above 0")
+        _check_numbers(getattr(config, section), f"{where}: [{section}]")
     if config.web.port > 65535:
         raise ConfigError(f"{where}: [web] port must be at most 65535")
+    if not config.web.host:  # an empty host would listen everywhere
+        raise ConfigError(f'{where}: [web] host is empty; write "127.0.0.1", or "0.0.0.0" to listen everywhere')
+    _check_timezone(config.bridge.timezone, where)
     urls = [link.url for link in config.links]
-    for number, url in enumerate(urls, 1):
-        if not url:
-            raise ConfigError(f"{where}: [[link]] {number}: url is missing, e.g. url = \"/dev/ttyACM0\"")
-        if urls.count(url) > 1:
-            raise ConfigError(f"{where}: [[link]] {number}: {url} is listed twice")
+    for number, link in enumerate(config.links, 1):
+        _check_numbers(link, f"{where}: [[link]] {number}")
+        if not link.url:
+            raise ConfigError(f'{where}: [[link]] {number}: url is missing, e.g. url = "/dev/ttyACM0"')
+        if urls.count(link.url) > 1:
+            raise ConfigError(f"{where}: [[link]] {number}: {link.url} is listed twice")
+
+
+def _check_numbers(part: Any, where: str) -> None:
+    for key in fields(part):
+        value = getattr(part, key.name)
+        if type(value) is int and not 0 < value <= LARGEST:
+            raise ConfigError(f"{where} {key.name} must be above 0 and at most {LARGEST}")
+
+
+def _check_timezone(name: str, where: str) -> None:
+    try:
+        if name:
+            ZoneInfo(name)
+    except (ValueError, KeyError, OSError) as error:  # whichever of these the zone files' reader meets
+        raise ConfigError(f'{where}: [bridge] timezone {name} is not known here, e.g. "Europe/Zurich"') from error

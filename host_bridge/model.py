@@ -77,6 +77,18 @@ class ContactorReport(NamedTuple):
     hold_remaining_ms: int  # at time_ms; 0 in the safe state
     dwell_remaining_ms: int  # until the next change is allowed
 
+    def hold_left_ms(self, now_ms: int) -> int:
+        """The hold counted down from the report to `now_ms`."""
+        return max(0, self.hold_remaining_ms - max(0, now_ms - self.time_ms))
+
+    def dwell_left_ms(self, now_ms: int) -> int:
+        """The dwell counted down from the report to `now_ms`."""
+        return max(0, self.dwell_remaining_ms - max(0, now_ms - self.time_ms))
+
+
+class StoreError(Exception):
+    """The database cannot be used; the text says why and what to do."""
+
 
 class LinkState(StrEnum):
     """How the bridge stands with a node."""

@@ -7,6 +7,7 @@ is added here and nowhere else. Field types:
     int     -2^63+1 .. 2^63-1    int?    int or null
     bytes   at most 32 bytes     text    at most 32 bytes of UTF-8
     texts   at most 8 of text
+    state, cause, result, reason     index into STATES, CAUSES, RESULTS, REASONS (state? may be null)
 
 A message travels as one flat CBOR array: [id, field, field, ...].
 """
@@ -60,8 +61,7 @@ MESSAGES = {
             ("boot_epoch", "uint"),  # counts boots of this node
             ("reset_cause", "text"),
             ("node_time_ms", "uint"),  # since this boot
-            ("node_session", "uint"),  # random, new at each boot
-            ("host_session", "uint"),  # of the CALL or WELCOME last heard, else 0
+            ("node_session", "uint"),  # random, new whenever the node starts over with a host
             ("receive_buffer_bytes", "uint"),
             ("journal_epoch", "uint"),
             ("oldest_sequence", "uint"),  # still held by the node
@@ -95,15 +95,15 @@ MESSAGES = {
         ),
     ),
     FLOOR: ("floor", (("journal_epoch", "uint"), ("oldest_sequence", "uint"))),
-    PING: ("ping", (("host_session", "uint"), ("host_time_ms", "uint"))),
+    PING: ("ping", (("node_session", "uint"), ("host_time_ms", "uint"))),
     PONG: ("pong", (("host_time_ms", "uint"), ("node_time_ms", "uint"))),
     REQUEST: (
         "request",
         (
-            ("host_session", "uint"),
-            ("command", "uint"),  # rises by one within a host session
+            ("node_session", "uint"),
+            ("command", "uint"),  # rises within a session
             ("contactor", "uint"),
-            ("target", "uint"),  # index into STATES
+            ("target", "state"),
             ("hold_s", "uint"),
             ("expires_ms", "uint"),  # node time after which it must not be applied
         ),
@@ -111,11 +111,11 @@ MESSAGES = {
     OUTCOME: (
         "outcome",
         (
-            ("host_session", "uint"),
+            ("node_session", "uint"),
             ("command", "uint"),
-            ("result", "uint"),  # index into RESULTS
-            ("reason", "uint"),  # index into REASONS
-            ("state", "uint"),  # index into STATES
+            ("result", "result"),
+            ("reason", "reason"),
+            ("state", "state?"),  # null: the request did not get as far as a contactor
             ("hold_remaining_ms", "uint"),
             ("wait_ms", "uint"),  # how long the reason will last, 0 if unknown
         ),
@@ -149,8 +149,8 @@ MESSAGES = {
             ("sequence", "uint"),
             ("contactor", "uint"),
             ("node_time_ms", "uint"),
-            ("state", "uint"),
-            ("cause", "uint"),  # index into CAUSES
+            ("state", "state"),
+            ("cause", "cause"),
             ("hold_remaining_ms", "uint"),
         ),
     ),
@@ -170,13 +170,15 @@ MESSAGES = {
         (
             ("contactor", "uint"),
             ("node_time_ms", "uint"),
-            ("state", "uint"),
-            ("cause", "uint"),
+            ("state", "state"),
+            ("cause", "cause"),
             ("hold_remaining_ms", "uint"),
             ("dwell_remaining_ms", "uint"),  # until the next change is allowed
         ),
     ),
 }
+
+NAMES = {"state": STATES, "cause": CAUSES, "result": RESULTS, "reason": REASONS}
 
 RELIABLE = (REGISTERS, INTERVAL, SWITCHED)
 
@@ -190,8 +192,8 @@ def canonical():
     for number in sorted(MESSAGES):
         name, fields = MESSAGES[number]
         lines.append("%d %s %s" % (number, name, " ".join([f + ":" + t for f, t in fields])))
-    for names in (STATES, CAUSES, RESULTS, REASONS):
-        lines.append("|".join(names))
+    for kind in sorted(NAMES):
+        lines.append(kind + " " + "|".join(NAMES[kind]))
     return "\n".join(lines)
 
 
@@ -207,6 +209,8 @@ def _fits(kind, value):
         return type(value) is int and -INT_MAX <= value <= INT_MAX
     if kind[-1] == "?":
         return value is None or _fits(kind[:-1], value)
+    if kind in NAMES:
+        return type(value) is int and 0 <= value < len(NAMES[kind])
     if kind == "bytes":
         return type(value) is bytes and len(value) <= TEXT_MAX
     if kind == "text":

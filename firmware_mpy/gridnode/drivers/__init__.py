@@ -1,0 +1,1 @@
+"""One chip or one source of samples per file."""

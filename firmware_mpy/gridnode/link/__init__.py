@@ -1,0 +1,1 @@
+"""Ways for frames to leave and reach the node; no policy."""

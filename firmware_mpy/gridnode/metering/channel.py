@@ -1,0 +1,63 @@
+"""One metered channel: its window meter, its registers and its interval on one count of samples.
+
+Time here is the length of the windows in samples, so the energy and the time of a record always belong together.
+"""
+
+from gridnode.metering.energy import EnergyRegister
+from gridnode.metering.interval import Interval
+from gridnode.metering.window import SAMPLE
+
+
+class Channel:
+    """Feeds `window` (a WindowMeter); every window that ends goes to the registers and to the interval.
+
+    `start_us`: node time at which the first sample begins.
+    """
+
+    def __init__(self, name: str, window, start_us: int = 0, import_mwh: int = 0, export_mwh: int = 0):
+        self.name = name
+        self.window = window
+        self.energy = EnergyRegister(import_mwh, export_mwh)
+        self._interval = Interval()
+        self._start_us = start_us
+        self._length = 0  # of all windows, in 1/4096 samples
+        self.end_us = start_us  # node time at which the last window ended
+        self._taken_ms = start_us // 1000
+
+    def feed(self, voltage, current, n: int) -> bool:
+        """As WindowMeter.feed: True when a window has ended."""
+        if not self.window.feed(voltage, current, n):
+            return False
+        self._length += self.window.length
+        end_us = self._start_us + self._length * 1_000_000 // (self.window.sample_rate_hz * SAMPLE)
+        self.energy.add(self.window.active_power_mw, end_us - self.end_us)
+        self.end_us = end_us
+        self._interval.add(self.window)
+        return True
+
+    def take_interval(self) -> tuple:
+        """What an INTERVAL record says after its channel, in the wire's order; the next interval begins here.
+
+        (end_ms, duration_ms, energy_import_mwh, energy_export_mwh, six quantities, quality). Intervals abut: the
+        durations add up to the time that passed.
+        """
+        end_ms = self.end_us // 1000
+        duration_ms = end_ms - self._taken_ms
+        self._taken_ms = end_ms
+        return (end_ms, duration_ms, self.energy.import_mwh, self.energy.export_mwh) + self._interval.take()
+
+    def live(self) -> tuple:
+        """What a LIVE message says after its channel: as `take_interval` without duration, of the last window."""
+        last = self.window
+        return (
+            self.end_us // 1000,
+            self.energy.import_mwh,
+            self.energy.export_mwh,
+            last.active_power_mw,
+            last.reactive_power_mvar,
+            last.apparent_power_mva,
+            last.voltage_rms_mv,
+            last.current_rms_ma,
+            last.frequency_mhz,
+            last.quality,
+        )

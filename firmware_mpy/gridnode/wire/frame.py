@@ -1,0 +1,110 @@
+"""Frames on a serial line: COBS(packet, CRC-32 little-endian), then a zero byte.
+
+A zero byte never occurs inside a frame, so after any garbage the decoder is back in step at the
+next one. Cheshire and Baker, "Consistent Overhead Byte Stuffing"; CRC-32 of IEEE 802.3.
+"""
+
+from binascii import crc32
+
+PACKET_MAX = 256  # bytes of a packet, without its CRC
+CRC_BYTES = 4
+FRAME_MAX = PACKET_MAX + CRC_BYTES + 3  # COBS adds 1 byte and 1 in 254; the delimiter
+# CRC-32 over any message followed by its own CRC, little-endian.
+_RESIDUE = 0x2144DF1C
+
+
+def encode(packet, length: int, out) -> int:
+    """Write the frame of packet[:length] into `out` (FRAME_MAX bytes); return the frame's length.
+
+    `packet` is a bytearray with room for the CRC behind `length`.
+    """
+    crc = crc32(memoryview(packet)[:length])
+    for index in range(CRC_BYTES):
+        packet[length + index] = (crc >> (8 * index)) & 0xFF
+    code_at = 0
+    at = 1
+    for index in range(length + CRC_BYTES):
+        byte = packet[index]
+        if byte:
+            out[at] = byte
+            at += 1
+        if byte == 0 or at - code_at == 255:
+            out[code_at] = at - code_at
+            code_at = at
+            at += 1
+    out[code_at] = at - code_at
+    out[at] = 0
+    return at + 1
+
+
+class FrameDecoder:
+    """Bytes in any portions -> packets whose CRC is right; counts what it dropped, by cause."""
+
+    def __init__(self):
+        self._rest = b""
+        self._overlong = False  # inside a frame already known to be too long
+        self.frames = 0
+        self.bad_crc = 0
+        self.bad_cobs = 0
+        self.too_long = 0
+
+    def reset(self):
+        """The line was closed: forget the frame that had begun, keep the counts."""
+        self._rest = b""
+        self._overlong = False
+
+    @property
+    def dropped(self) -> int:
+        return self.bad_crc + self.bad_cobs + self.too_long
+
+    def feed(self, data: bytes) -> list:
+        """Take the bytes that came; return the packets (bytes, CRC still at their end) now complete."""
+        packets = []
+        start = 0
+        stop = data.find(b"\x00")
+        while stop >= 0:
+            raw = data[start:stop]
+            if self._rest:
+                raw = self._rest + raw
+                self._rest = b""
+            if raw and not self._overlong:
+                self._unstuff(raw, packets)
+            self._overlong = False
+            start = stop + 1
+            stop = data.find(b"\x00", start)
+        self._keep(data[start:])
+        return packets
+
+    def _keep(self, rest):
+        if not self._overlong and rest:
+            self._rest = self._rest + rest
+            if len(self._rest) >= FRAME_MAX:
+                self._rest = b""
+                self._overlong = True
+                self.too_long += 1
+
+    def _unstuff(self, raw, packets):
+        size = len(raw)
+        if size >= FRAME_MAX:
+            self.too_long += 1
+            return
+        parts = []
+        at = 0
+        while at < size:
+            code = raw[at]
+            end = at + code
+            parts.append(raw[at + 1 : end])
+            at = end
+            if code != 255:
+                parts.append(b"\x00")
+        if at != size:
+            self.bad_cobs += 1
+            return
+        if code != 255:
+            parts.pop()  # the zero behind the last block is not of the data
+        packet = b"".join(parts)
+        if len(packet) <= CRC_BYTES or crc32(packet) != _RESIDUE:
+            self.bad_crc += 1
+            return
+        self.frames += 1
+        packets.append(packet)

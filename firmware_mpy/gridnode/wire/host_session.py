@@ -1,0 +1,168 @@
+"""The host's end of a session, for one node on one link: CALL until a HELLO comes, WELCOME for each
+HELLO, then ACK, PING and REQUEST.
+
+What the node sends is acknowledged when the caller says it is kept, not before.
+"""
+
+from gridnode.wire import WireError, cbor, packet, schema
+from gridnode.wire.session import CALL_EVERY_MS, PING_EVERY_MS, decode
+from gridnode.wire.stream import Receiver
+
+
+def _hello_index(name: str) -> int:
+    return 1 + [field for field, _ in schema.MESSAGES[schema.HELLO][1]].index(name)
+
+
+HELLO_NODE = _hello_index("node")
+HELLO_SESSION = _hello_index("node_session")
+HELLO_EPOCH = _hello_index("journal_epoch")
+HELLO_BUFFER = _hello_index("receive_buffer_bytes")
+
+
+def foreign_hello(body: bytes) -> list:
+    """The first six items of a HELLO whose schema is not ours, so that the node can be shown. WireError if it is none."""
+    message = cbor.decode(body)
+    if type(message) is not list or len(message) < 6 or message[0] != schema.HELLO or message[2] == schema.digest():
+        raise WireError("not a message of this schema")
+    kinds = (int, int, bytes, str, str, str)
+    for index in range(6):
+        if type(message[index]) is not kinds[index]:
+            raise WireError("bad field in a foreign hello")
+    return message[:6]
+
+
+class HostSession:
+    """The host's end, for one node on one link. `decode` turns a body into a checked message.
+
+    `welcome` opens the session once the caller has looked up what is kept of the node's journal;
+    until then records are dropped, and come again.
+    """
+
+    def __init__(self, host_session: int, decode=decode):
+        self.host_session = host_session
+        self.hello: "list | None" = None  # newest HELLO as a message, of a node that speaks our schema
+        self.receiver: "Receiver | None" = None
+        self.credit_bytes = 0
+        self.repeats = 0
+        self.ignored = 0
+        self._decode = decode
+        self._writer = packet.Writer()
+        self._called_ms = -CALL_EVERY_MS
+        self._pinged_ms = -PING_EVERY_MS
+        self._welcome_due = False
+        self._ack_due = False
+        self._urgent = []
+        self._unconfirmed_bytes = 0  # sent since the node last showed that it reads
+        self._confirming = False
+
+    def receive(self, data: bytes):
+        """Take one packet; return its message, or None when there is nothing for the caller to do.
+
+        A HELLO in a foreign schema comes back as its first six items, unchecked but for those.
+        Raises WireError on a body that is no message.
+        """
+        body = packet.body(data)
+        try:
+            message = self._decode(body)
+        except WireError:
+            return foreign_hello(body)
+        kind = message[0]
+        if kind in schema.RELIABLE:
+            return self._record(message)
+        if kind == schema.HELLO:
+            return self._greeted(message)
+        if self.receiver is None:
+            return None
+        if kind == schema.PONG:
+            self._unconfirmed_bytes = 0
+            self._confirming = False
+        elif kind == schema.FLOOR and message[1] != self.hello[HELLO_EPOCH]:
+            return None
+        elif kind == schema.OUTCOME and message[1] != self.hello[HELLO_SESSION]:
+            return None
+        return message
+
+    def _record(self, message):
+        if self.receiver is None:
+            return None
+        if self.receiver.take(message[1]):
+            return message
+        self.repeats += 1
+        self._ack_due = True  # our acknowledgement may have been lost
+        return None
+
+    def _greeted(self, message):
+        if message[2] != schema.digest():
+            return message
+        known = self.hello
+        self.hello = message
+        self._unconfirmed_bytes = 0
+        same = known and known[HELLO_SESSION] == message[HELLO_SESSION] and known[HELLO_NODE] == message[HELLO_NODE]
+        if same and self.receiver is not None:
+            self._welcome_due = True  # the last one was lost
+            return None
+        self.receiver = None
+        return message
+
+    def welcome(self, next_sequence: int, kept, credit_bytes: int):
+        """Open the session: of the journal named in `hello`, all below `next_sequence` and `kept` are stored."""
+        self.receiver = Receiver(next_sequence, kept)
+        self.credit_bytes = credit_bytes
+        self._welcome_due = True
+
+    def acknowledge(self, credit_bytes: int):
+        """Tell the node, with the next frames, what is kept and how many bytes more are welcome."""
+        self.credit_bytes = credit_bytes
+        self._ack_due = True
+
+    def request(self, command: int, contactor: int, target: int, hold_s: int, expires_ms: int):
+        """Send a request, or send it again."""
+        self._urgent.append([schema.REQUEST, self.hello[HELLO_SESSION], command, contactor, target, hold_s, expires_ms])
+
+    def close(self):
+        """The link is gone: nothing holds until the next HELLO."""
+        self.receiver = None
+        self.hello = None
+        self._urgent = []
+        self._called_ms = -CALL_EVERY_MS
+
+    def frames(self, now_ms: int) -> list:
+        """The frames to send now, as bytes."""
+        out = []
+        if self.receiver is None:
+            if now_ms - self._called_ms >= CALL_EVERY_MS:
+                self._called_ms = now_ms
+                out.append(self._frame([schema.CALL, self.host_session]))
+            return out
+        if self._welcome_due:
+            self._welcome_due = self._ack_due = False
+            head = [schema.WELCOME, schema.digest(), self.hello[HELLO_SESSION], self.host_session]
+            out.append(self._frame(head + self._progress()))
+        while self._urgent:
+            out.append(self._frame(self._urgent.pop(0)))
+        self._ping(out, now_ms)
+        if self._ack_due and self._unconfirmed_bytes < self.hello[HELLO_BUFFER] // 2:
+            self._ack_due = False
+            out.append(self._frame([schema.ACK] + self._progress()))
+        return out
+
+    def _ping(self, out, now_ms):
+        # Regularly, and sooner when the node's receive buffer may be filling: its PONG clears the count.
+        # A PING or PONG that got lost is not waited for longer than the regular turn.
+        filling = self._unconfirmed_bytes >= self.hello[HELLO_BUFFER] // 2 and not self._confirming
+        if filling or now_ms - self._pinged_ms >= PING_EVERY_MS:
+            if not filling:
+                self._unconfirmed_bytes = 0
+            self._confirming = True
+            self._pinged_ms = now_ms
+            self._ack_due = True  # repeats the credit, in case an ACK that raised it was lost
+            out.append(self._frame([schema.PING, self.hello[HELLO_SESSION], now_ms]))
+
+    def _progress(self):
+        receiver = self.receiver
+        return [self.hello[HELLO_EPOCH], receiver.next_sequence, receiver.bitmap(), self.credit_bytes]
+
+    def _frame(self, message) -> bytes:
+        length = self._writer.message(message)
+        self._unconfirmed_bytes += length
+        return bytes(memoryview(self._writer.frame)[:length])

@@ -1,0 +1,174 @@
+"""The node's end of a session: HELLO until welcomed, then records, live values, PONG, OUTCOME, FLOOR.
+
+A node that hears nothing starts over and keeps its records. A request is carried out at most
+once: its outcome is remembered and repeated, and what came too late is refused.
+"""
+
+from gridnode.wire import WireError, packet, schema
+from gridnode.wire.session import CALL_ANSWER_MS, HELLO_EVERY_MS, OUTCOMES_KEPT, SILENCE_MS, decode
+from gridnode.wire.stream import Sender
+
+
+class NodeSession:
+    """One node's end. Given: `new_session()` -> a random number above 0 that fits 30 bits; `journal`,
+    which holds encoded records (see Sender), their `epoch`, and gives `record(sequence)` ->
+    (buffer, start, length); `hello(node_session, now_ms)` -> the fields of HELLO;
+    `command(contactor, target, hold_s, now_ms)`, which carries out a request and returns
+    (reason, state, hold_remaining_ms, wait_ms).
+    """
+
+    def __init__(self, new_session, journal, hello, command):
+        self._new_session = new_session
+        self.node_session = new_session()
+        self.host_session = 0  # of the host that welcomed us; 0: none
+        self._journal = journal
+        self._sender = Sender(journal)
+        self._hello = hello
+        self._command = command
+        self._writer = packet.Writer()
+        self.frame = self._writer.frame
+        self._asked = True  # a HELLO is due even if the session is open
+        self._hello_ms = -HELLO_EVERY_MS  # when it was last said
+        self._heard_ms = 0
+        self._urgent = []  # outcomes and pongs, bounded by what one host asks
+        self._live = {}  # (id, index) -> newest message not yet sent
+        self._highest = 0
+        self._outcomes = []  # (command, outcome message), newest last
+        self._floor_due = False
+        self.ignored = 0  # packets that were well framed and still not for us
+
+    @property
+    def open(self) -> bool:
+        return self.host_session != 0
+
+    def live(self, message: list):
+        """Offer a best-effort message; a newer one of the same kind and index replaces it."""
+        if self.open:
+            self._live[(message[0], message[1])] = message
+
+    def receive(self, data: bytes, now_ms: int):
+        """Take one packet as the frame decoder gives it. Bad ones are counted and ignored."""
+        try:
+            message = decode(packet.body(data))
+        except WireError:
+            self.ignored += 1
+            return
+        kind = message[0]
+        if kind == schema.CALL:
+            self._called(message[1])
+        elif kind == schema.WELCOME:
+            self._welcomed(message, now_ms)
+        elif not self.open:
+            self.ignored += 1
+        elif kind == schema.ACK:
+            self._acknowledged(message, now_ms)
+        elif kind == schema.PING and message[1] == self.node_session:
+            self._heard_ms = now_ms
+            self._say([schema.PONG, message[2], now_ms])
+        elif kind == schema.REQUEST:
+            self._requested(message, now_ms)
+        else:
+            self.ignored += 1
+
+    def _say(self, message):
+        if len(self._urgent) < OUTCOMES_KEPT:
+            self._urgent.append(message)
+
+    def _called(self, host_session):
+        self._asked = True
+        if self.open and host_session != self.host_session:
+            self._start_over()  # another host, or the same one restarted: its WELCOME will follow
+
+    def _start_over(self):
+        """Leave the session. The new number makes every packet of the old one void."""
+        self.host_session = 0
+        self.node_session = self._new_session()
+        self._urgent = []
+        self._live = {}
+        self._outcomes = []
+        self._highest = 0
+
+    def _welcomed(self, message, now_ms):
+        _, digest, node_session, host_session, epoch, next_sequence, bitmap, credit = message
+        ours = node_session == self.node_session and digest == schema.digest() and host_session
+        if not ours or (self.open and host_session != self.host_session):
+            self.ignored += 1
+            return
+        self._heard_ms = now_ms
+        if not self.open:
+            self.host_session = host_session
+            self._sender.restart()
+        self._progress(epoch, next_sequence, bitmap, credit, now_ms)
+
+    def _acknowledged(self, message, now_ms):
+        self._heard_ms = now_ms
+        self._progress(message[1], message[2], message[3], message[4], now_ms)
+
+    def _progress(self, epoch, next_sequence, bitmap, credit, now_ms):
+        if epoch != self._journal.epoch:
+            return
+        self._floor_due = next_sequence < self._journal.oldest
+        self._sender.acknowledge(next_sequence, bitmap, credit, now_ms)
+
+    def _requested(self, message, now_ms):
+        _, node_session, command, contactor, target, hold_s, expires_ms = message
+        if node_session != self.node_session:
+            self._refuse(node_session, command, "wrong session")
+            return
+        self._heard_ms = now_ms
+        for known, outcome in self._outcomes:
+            if known == command:
+                self._say(outcome)
+                return
+        if command <= self._highest:
+            self._refuse(node_session, command, "repeat too old")
+            return
+        self._highest = command
+        if now_ms > expires_ms:
+            reason, state, hold_ms, wait_ms = "expired", None, 0, 0
+        else:
+            reason, state, hold_ms, wait_ms = self._command(contactor, target, hold_s, now_ms)
+        self._remember(command, self._outcome(node_session, command, reason, state, hold_ms, wait_ms))
+
+    def _outcome(self, node_session, command, reason, state, hold_ms, wait_ms):
+        result = 1 if reason == "none" else 0
+        code = schema.REASONS.index(reason)
+        return [schema.OUTCOME, node_session, command, result, code, state, hold_ms, wait_ms]
+
+    def _refuse(self, node_session, command, reason):
+        self._say(self._outcome(node_session, command, reason, None, 0, 0))
+
+    def _remember(self, command, outcome):
+        if len(self._outcomes) == OUTCOMES_KEPT:
+            self._outcomes.pop(0)
+        self._outcomes.append((command, outcome))
+        self._say(outcome)
+
+    def _say_hello(self, now_ms):
+        self._asked = False
+        self._hello_ms = now_ms
+        return self._writer.message([schema.HELLO] + self._hello(self.node_session, now_ms))
+
+    def next_frame(self, now_ms: int) -> int:
+        """Length of the frame to send now, in `self.frame`; 0: nothing. Commands first, live values last."""
+        if self.open and now_ms - self._heard_ms > SILENCE_MS:
+            self._start_over()
+        if self._urgent and self.open:
+            return self._writer.message(self._urgent.pop(0))
+        if self._asked or not self.open:
+            wait_ms = CALL_ANSWER_MS if self._asked else HELLO_EVERY_MS
+            if now_ms - self._hello_ms >= wait_ms:
+                return self._say_hello(now_ms)
+        if not self.open:
+            return 0
+        if self._floor_due:
+            self._floor_due = False
+            return self._writer.message([schema.FLOOR, self._journal.epoch, self._journal.oldest])
+        sequence = self._sender.next(now_ms)
+        if sequence >= 0:
+            length = self._writer.body(*self._journal.record(sequence))
+            self._sender.sent(sequence, length, now_ms)
+            return length
+        if self._live:
+            return self._writer.message(self._live.pop(next(iter(self._live))))
+        return 0

@@ -1,0 +1,19 @@
+"""What both ends of a session share: its timers and the checked decoding of a message.
+
+node_session.py and host_session.py are the two ends, sans-I/O: packets in, frames out, time as an
+argument. The course of a session is drawn in README.md.
+"""
+
+from gridnode.wire import cbor, schema
+
+HELLO_EVERY_MS = 1000
+CALL_ANSWER_MS = 200  # a flood of CALLs gets no more HELLOs than this
+CALL_EVERY_MS = 1000
+PING_EVERY_MS = 2000
+SILENCE_MS = 15_000  # a node that hears nothing for so long starts over with HELLO
+OUTCOMES_KEPT = 8
+
+
+def decode(body: bytes) -> list:
+    """The message in `body`, checked against the schema. Raises WireError."""
+    return schema.check(cbor.decode(body))

@@ -1,0 +1,114 @@
+"""The bridge: the one place that wires everything and owns the TaskGroup.
+
+Links' errors end in their own loops; a programming error ends the group and the service manager
+starts the bridge again, which leases on the nodes make safe.
+"""
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+
+import uvicorn
+
+from host_bridge.config import Config, ConfigError, LinkConfig
+from host_bridge.dispatch import Dispatch
+from host_bridge.events import EventLog
+from host_bridge.fleet import Fleet
+from host_bridge.service import create_app
+from host_bridge.service.auth import entry_address, load_token
+from host_bridge.store import Store, StoreError
+from host_bridge.transport import Transport
+from host_bridge.transport.serial import SerialTransport
+from host_bridge.web import add_pages
+
+
+class Bridge:
+    """Store, fleet and dispatch, wired; `serve` runs them with the page until told to stop."""
+
+    def __init__(self, config: Config, transports: Sequence[Transport]) -> None:
+        self.config = config
+        self.events = EventLog(lambda event: self.store.add_event(event))
+        self.store = Store(
+            config.database,
+            config.store,
+            self.events,
+            config.zone,
+            lambda keys: self.fleet.committed(keys),
+            lambda keys: self.fleet.forgotten(keys),
+        )
+        self.fleet = Fleet(
+            self.events, self.store.add, self.store.received, self.store.floor, config.fleet.stale_after_s
+        )
+        self.dispatch = Dispatch(
+            self.fleet, config.dispatch, self.events, self.store.save_command, self.store.update_command
+        )
+        for transport in transports:
+            self.fleet.add(transport)
+
+    async def serve(self, listener: socket.socket, stop: asyncio.Event) -> None:
+        """Run everything; the page and the API are served on `listener`. Returns when `stop` is set."""
+        app = create_app(self.config, self.fleet, self.dispatch, self.store, self.events)
+        add_pages(app, self.config, self.fleet, self.dispatch, self.store, self.events)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1))
+        await self.store.open()
+        self.events.add("info", "bridge started", f"the bridge has started with {len(self.fleet.links)} links")
+        try:
+            async with asyncio.TaskGroup() as group:
+                work = [group.create_task(self.store.run()), group.create_task(self.fleet.run())]
+                serving = group.create_task(server.serve([listener]))
+                waiting = group.create_task(stop.wait())
+                await asyncio.wait((serving, waiting), return_when=asyncio.FIRST_COMPLETED)
+                server.should_exit = True
+                await serving
+                for task in (*work, waiting):
+                    task.cancel()
+        finally:
+            await self.store.close()
+
+
+def listen(config: Config) -> socket.socket:
+    """The listening socket of page and API. Raises ConfigError when the address cannot be had."""
+    host, port = config.web.host, config.web.port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen on {host} port {port}: {error.strerror or error}; "
+            "is another bridge running? Give another --port, or set [web] port"
+        ) from error
+
+
+def serial_transports(links: Sequence[LinkConfig]) -> list[Transport]:
+    """One transport for each configured link."""
+    return [SerialTransport(link.url, link.baud) for link in links]
+
+
+async def _run(config: Config, listener: socket.socket) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await Bridge(config, serial_transports(config.links)).serve(listener, stop)
+
+
+def main(config: Config, links: Sequence[str] = ()) -> int:
+    """Run the bridge in the foreground until SIGINT or SIGTERM, on `links` (URLs) if given, else on the
+    configured ones; returns the exit code. Raises ConfigError.
+    """
+    config.links = [LinkConfig(url) for url in links] or config.links
+    token = load_token(config.token_file)
+    with listen(config) as listener:
+        if sys.stdout.isatty():
+            print(f"gridnexus is at {entry_address(config, token)}   (Ctrl-C ends it)")
+        else:  # a log is no place for the token
+            print(f"gridnexus is at http://{config.web.host}:{config.web.port}/ ; its access token is in {config.token_file}", flush=True)
+        if not config.links:
+            print("No link is configured: add [[link]] url = \"/dev/serial/by-id/...\" or give --link URL")
+        try:
+            asyncio.run(_run(config, listener))
+        except StoreError as error:
+            raise ConfigError(str(error)) from error
+    return 0

@@ -1,0 +1,221 @@
+"""The command line `gridnexus run|nodes|readings|watch|relay|export|doctor`: arguments in, exit code out.
+
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage or configuration, 3 the bridge is not running.
+What each command does is in `commands`.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from gridnode.wire import schema
+from host_bridge import __version__, commands
+from host_bridge.client import BridgeDown, BridgeError
+from host_bridge.config import ConfigError
+from host_bridge.times import duration_s, moment_ms
+
+FAILED, USAGE, NOT_RUNNING, INTERRUPTED = 1, 2, 3, 130
+RESOLUTIONS = ("raw", "minute", "quarter", "day")
+MOST_ROWS = 10_000  # the API's limit of one answer
+Parsers = Any  # argparse exports no name for its list of sub-commands
+
+COMPLETION = """
+completion of commands, nodes and contactors, in bash or zsh:
+  eval "$(register-python-argcomplete gridnexus)"
+
+exit codes: 0 done, 1 refused or failed, 2 wrong usage or configuration, 3 the bridge is not running
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code. Wrong usage raises SystemExit(2), as argparse does."""
+    parser = build_parser()
+    if "_ARGCOMPLETE" in os.environ:  # set by the shell's completion, never by a person
+        import argcomplete
+
+        argcomplete.autocomplete(parser)
+    args = parser.parse_args(argv)
+    try:
+        code: int = args.run(args)
+        sys.stdout.flush()
+        return code
+    except ConfigError as error:
+        return _told(error, USAGE)
+    except BridgeDown as error:
+        return _told(error, NOT_RUNNING)
+    except BrokenPipeError:  # the reader of our output has seen enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except (BridgeError, OSError) as error:
+        return _told(error, FAILED)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All commands and their options, each with an example."""
+    parser = argparse.ArgumentParser(
+        prog="gridnexus",
+        description="Keeps what energy nodes measure, shows it, and switches loads.",
+        epilog=COMPLETION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"gridnexus {__version__}")
+    parser.add_argument("--config", type=Path, default=None, metavar="FILE", help=_CONFIG_HELP)
+    parsers = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    for add in (_add_run, _add_nodes, _add_readings, _add_watch, _add_relay, _add_export, _add_doctor):
+        add(parsers)
+    return parser
+
+
+_CONFIG_HELP = "configuration (default: $GRIDNEXUS_CONFIG, ./gridnexus.toml, /etc/gridnexus/config.toml, none)"
+
+
+def _command(
+    parsers: Parsers,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    text: str,
+    example: str,
+    remote: bool = True,
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = parsers.add_parser(
+        name,
+        help=text,
+        description=text[0].upper() + text[1:] + ".",
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("--config", type=Path, default=argparse.SUPPRESS, metavar="FILE", help=_CONFIG_HELP)
+    if remote:
+        parser.add_argument("--bridge", metavar="URL", help="a bridge elsewhere, e.g. http://raspberrypi.local:8080")
+        parser.add_argument("--token-file", type=Path, metavar="FILE", help="its access token (or $GRIDNEXUS_TOKEN)")
+    return parser
+
+
+def _add_run(parsers: Parsers) -> None:
+    run = _command(parsers, "run", commands.run, "start the bridge", "gridnexus run --link /dev/ttyACM0", remote=False)
+    run.add_argument("--link", action="append", default=[], metavar="URL",
+                     help="a port instead of the configured ones, repeatable: device path, socket://host:port, "
+                     "rfc2217://host:port")  # fmt: skip
+    run.add_argument("--host", help="address that the page and the API listen on (default: 127.0.0.1)")
+    run.add_argument("--port", type=_port, help="their port (default: 8080)")
+
+
+def _add_nodes(parsers: Parsers) -> None:
+    nodes = _command(parsers, "nodes", commands.nodes, "list the nodes and how they stand", "gridnexus nodes --json")
+    nodes.add_argument("--json", action="store_true", help="for programs")
+
+
+def _add_readings(parsers: Parsers) -> None:
+    readings = _command(
+        parsers, "readings", commands.readings, "list readings of a node",
+        "gridnexus readings home-1 --since 2h --resolution minute",
+    )  # fmt: skip
+    _completed(readings.add_argument("node", metavar="NODE"), commands.node_names)
+    readings.add_argument("channel", nargs="?", metavar="CHANNEL", help="default: every channel of the node")
+    _span_arguments(readings, since="1h")
+    readings.add_argument("--limit", type=_count, default=1000, help="rows of each channel at most (default: 1000)")
+    readings.add_argument("--json", action="store_true", help="for programs")
+
+
+def _add_watch(parsers: Parsers) -> None:
+    watch = _command(parsers, "watch", commands.watch, "show the nodes live until Ctrl-C", "gridnexus watch --every 2s")
+    watch.add_argument("--every", type=_above_zero, default=1, metavar="SPAN", help="time between looks (default: 1s)")
+    watch.add_argument("--for", type=_above_zero, dest="lasting", metavar="SPAN", help="stop by itself after this long")
+    watch.add_argument("--json", action="store_true", help="one JSON object a line instead of a screen")
+
+
+def _add_relay(parsers: Parsers) -> None:
+    relay = _command(
+        parsers, "relay", commands.relay, "switch a contactor, and wait for the outcome",
+        'gridnexus relay home-1 heater closed --hold 10m --reason "surplus"',
+    )  # fmt: skip
+    _completed(relay.add_argument("node", metavar="NODE"), commands.node_names)
+    _completed(relay.add_argument("contactor", metavar="CONTACTOR"), commands.contactor_names)
+    relay.add_argument("target", choices=schema.STATES)
+    relay.add_argument("--hold", type=_duration, default=600, metavar="SPAN",
+                       help="of closed: the node opens by itself after this (default: 10m)")  # fmt: skip
+    relay.add_argument("--reason", default="", metavar="TEXT", help="kept with the command")
+    relay.add_argument("--json", action="store_true", help="for programs")
+
+
+def _add_export(parsers: Parsers) -> None:
+    export = _command(
+        parsers, "export", commands.export, "write readings to a file",
+        "gridnexus export --since 2026-01-01 --until 2026-02-01 --format csv -o january.csv",
+    )  # fmt: skip
+    _completed(export.add_argument("nodes", nargs="*", metavar="NODE", help="default: all"), commands.node_names)
+    _span_arguments(export, since="24h")
+    export.add_argument("--format", choices=("csv", "json", "jsonl"), default="csv", help="(default: csv)")
+    export.add_argument("-o", "--output", metavar="FILE", help="replaced only when all is written (default: stdout)")
+
+
+def _add_doctor(parsers: Parsers) -> None:
+    doctor = _command(
+        parsers, "doctor", commands.doctor, "say what is wrong with the set-up, and what to do",
+        "gridnexus doctor", remote=False,
+    )  # fmt: skip
+    doctor.add_argument("--json", action="store_true", help="for programs")
+
+
+def _span_arguments(parser: argparse.ArgumentParser, since: str) -> None:
+    parser.add_argument("--since", type=_moment, default=since, metavar="TIME",
+                        help=f"1h (ago), today, or ISO 8601 (default: {since})")  # fmt: skip
+    parser.add_argument("--until", type=_moment, default="now", metavar="TIME", help="(default: now)")
+    parser.add_argument("--resolution", choices=RESOLUTIONS, default="raw", help="(default: raw)")
+
+
+def _completed(argument: Any, names: Callable[..., list[str]]) -> None:
+    argument.completer = names  # where argcomplete looks
+
+
+def _told(error: Exception, code: int) -> int:
+    print(f"gridnexus: {error}", file=sys.stderr)
+    return code
+
+
+def _duration(text: str) -> int:
+    try:
+        return duration_s(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _above_zero(text: str) -> int:
+    return _duration(text) or _refuse(f"{text!r} must be above 0")
+
+
+def _moment(text: str) -> str:
+    """`text` itself: what it means depends on the configured time zone, whether it means anything does not."""
+    try:
+        moment_ms(text, datetime.now())
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def _port(text: str) -> int:
+    return _whole_number(text, 65_535)
+
+
+def _count(text: str) -> int:
+    return _whole_number(text, MOST_ROWS)
+
+
+def _whole_number(text: str, largest: int) -> int:
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    return number if 0 < number <= largest else _refuse(f"{text!r}: write a number from 1 to {largest}")
+
+
+def _refuse(text: str) -> int:
+    raise argparse.ArgumentTypeError(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

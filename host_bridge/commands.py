@@ -1,0 +1,183 @@
+"""What each command of the command line does: one function a command, from its arguments to its exit code.
+
+They print to standard output, and raise BridgeError, ConfigError or OSError for `cli` to tell.
+Libraries that not every command needs are imported where they are used: `gridnexus --help` should not wait for them.
+"""
+
+import json
+import sys
+import time
+from argparse import Namespace
+from datetime import datetime, tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from host_bridge import config
+from host_bridge.times import moment_ms
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from host_bridge.client import Bridge
+
+DONE, FAILED = 0, 1
+COMPLETION_TIMEOUT_S = 0.7  # somebody waits with a finger on the tab key
+
+
+def run(args: Namespace) -> int:
+    """Run the bridge until it is stopped; what it returns is the exit code."""
+    settings = _settings(args)
+    settings.web.host = args.host or settings.web.host
+    settings.web.port = args.port or settings.web.port
+    from host_bridge.app import main as run_bridge
+
+    code: int = run_bridge(settings, args.link)
+    return code
+
+
+def nodes(args: Namespace) -> int:
+    """List the nodes."""
+    with _bridge(args) as bridge:
+        nodes = bridge.nodes()
+    if args.json:
+        print(json.dumps(nodes, indent=2))
+    elif nodes:
+        from host_bridge.terminal import nodes_table
+
+        console = _console()
+        console.print(nodes_table(nodes, time.time_ns() // 1_000_000, console.width))
+    else:
+        print("no node yet: connect one and name its port with [[link]] in the configuration, then: gridnexus doctor")
+    return DONE
+
+
+def readings(args: Namespace) -> int:
+    """List readings of one node."""
+    from host_bridge.terminal import printable, readings_table
+
+    start_ms, end_ms, zone = _span(args)
+    with _bridge(args) as bridge:
+        names = [args.channel] if args.channel else [each["channel"] for each in bridge.node(args.node)["channels"]]
+        found = {
+            name: bridge.readings(args.node, name, start_ms, end_ms, args.resolution, args.limit) for name in names
+        }
+    if args.json:
+        print(json.dumps([{"channel": name, **row} for name, rows in found.items() for row in rows], indent=2))
+        return DONE
+    console = _console()
+    for name, rows in found.items():
+        table = readings_table(rows, zone, console.width) if rows else f"no {args.resolution} readings; try a longer --since"
+        console.print(printable(f"{args.node} {name}"), table, sep="\n", markup=False, highlight=False)
+        if len(rows) == args.limit:
+            print(f"the first {args.limit} rows; more with --limit, all with: gridnexus export", file=sys.stderr)
+    return DONE
+
+
+def watch(args: Namespace) -> int:
+    """Show the nodes until Ctrl-C: a screen on a terminal, lines elsewhere."""
+    from host_bridge.watch import watch_lines, watch_screen
+
+    zone = _zone(_settings(args))
+    with _bridge(args) as bridge:
+        console = _console()
+        if console.is_terminal and not args.json:
+            watch_screen(bridge, console, zone, args.every, args.lasting)
+        else:
+            watch_lines(bridge, zone, args.every, args.lasting, args.json)
+    return DONE
+
+
+def relay(args: Namespace) -> int:
+    """Switch a contactor and tell what became of it."""
+    with _bridge(args) as bridge:
+        hold_s = args.hold if args.target == "closed" else 0  # open is the safe state, it needs no lease
+        command = bridge.command(args.node, args.contactor, args.target, hold_s, args.reason)
+    if args.json:
+        print(json.dumps(command, indent=2))
+    else:
+        from host_bridge.terminal import outcome
+
+        print(outcome(command))
+    return DONE if command["verdict"] == "applied" else FAILED
+
+
+def export(args: Namespace) -> int:
+    """Write readings to a file or to standard output."""
+    from rich.progress import Progress
+
+    from host_bridge import export as exporting
+
+    start_ms, end_ms, _ = _span(args)
+    path = None if args.output in (None, "-") else Path(args.output)
+    bar = Progress(console=_console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+    with _bridge(args) as bridge, bar:
+        task = bar.add_task("exporting", total=1.0)
+        span = exporting.Span(exporting.channels(bridge, args.nodes), start_ms, end_ms, args.resolution)
+        rows = exporting.rows(bridge, span, lambda part: bar.update(task, completed=part))
+        with exporting.whole_file(path) as out:
+            count = exporting.write(args.format, rows, out)
+    print(f"{count} rows written to {path or 'standard output'}", file=sys.stderr)
+    return DONE
+
+
+def doctor(args: Namespace) -> int:
+    """Examine the set-up; fails when there is a problem."""
+    from host_bridge.doctor import examine, show
+
+    findings = examine(config.find(args.config))
+    if args.json:
+        print(json.dumps([finding._asdict() for finding in findings], indent=2))
+    else:
+        show(findings, _console())
+    return FAILED if any(finding.level == "problem" for finding in findings) else DONE
+
+
+def node_names(parsed_args: Namespace, **_: object) -> list[str]:
+    """For completion: the nodes of the running bridge, none when it does not answer at once."""
+    return [str(node["name"]) for node in _for_completion(parsed_args)]
+
+
+def contactor_names(parsed_args: Namespace, **_: object) -> list[str]:
+    """For completion: the contactors of the node already written."""
+    nodes = [node for node in _for_completion(parsed_args) if node["name"] == parsed_args.node]
+    return [str(body["name"]) for node in nodes for body in node["contactors"]]
+
+
+def _settings(args: Namespace) -> config.Config:
+    return config.load(config.find(args.config))
+
+
+def _bridge(args: Namespace, timeout_s: float = 10) -> "Bridge":
+    from host_bridge.client import connect
+
+    return connect(_settings(args), args.bridge, args.token_file, timeout_s)
+
+
+def _console(stderr: bool = False) -> "Console":
+    from rich.console import Console
+
+    return Console(stderr=stderr)
+
+
+def _zone(settings: config.Config) -> tzinfo | None:
+    return ZoneInfo(settings.bridge.timezone) if settings.bridge.timezone else None
+
+
+def _span(args: Namespace) -> tuple[int, int, tzinfo | None]:
+    zone = _zone(_settings(args))
+    now = datetime.now(zone)
+    start_ms, end_ms = moment_ms(args.since, now), moment_ms(args.until, now)
+    if start_ms >= end_ms:
+        raise config.ConfigError(f"--since {args.since} is not before --until {args.until}")
+    return start_ms, end_ms, zone
+
+
+def _for_completion(args: Namespace) -> list[dict[str, Any]]:
+    from host_bridge.client import BridgeError
+
+    try:
+        with _bridge(args, COMPLETION_TIMEOUT_S) as bridge:
+            return bridge.nodes()
+    except (BridgeError, config.ConfigError, OSError):
+        return []  # completion has no place to complain

@@ -1,0 +1,53 @@
+"""The page for people: live power, energy today, switches, nodes and events, on NiceGUI."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI, Request
+from nicegui import ui
+
+from host_bridge.config import Config
+from host_bridge.events import EventLog
+from host_bridge.web.page import Page
+from host_bridge.web.today import Today
+
+if TYPE_CHECKING:
+    from host_bridge.dispatch import Dispatch
+    from host_bridge.fleet import Fleet
+    from host_bridge.store import Store
+
+RECONNECT_S = 10.0
+HISTORY = 100  # messages kept for a tab whose link drops for a moment
+
+
+def add_pages(
+    app: FastAPI, config: Config, fleet: "Fleet", dispatch: "Dispatch", store: "Store", events: EventLog
+) -> None:
+    """Serve the page at / of `app`, which already has its guard. Once in a process: NiceGUI is global."""
+    today = Today(store, fleet.views, config.zone)
+    style, script, drawings, icon = (_text(name) for name in ("page.css", "page.js", "page.svg", "icon.svg"))
+
+    @ui.page("/", title=config.bridge.name)
+    async def page(request: Request) -> None:
+        ui.add_head_html(f"<style>{style}</style><script>{script}</script>")
+        ui.add_body_html(drawings)
+        tab = Page(config, fleet.views, dispatch, store, events, today)
+        await tab.load()
+        tab.build(request.cookies.get("gridnexus_scheme", "auto"))
+
+    ui.run_with(
+        app,
+        title=config.bridge.name,
+        favicon=icon,
+        language="en-GB",
+        dark=None,
+        binding_refresh_interval=None,
+        reconnect_timeout=RECONNECT_S,
+        message_history_length=HISTORY,
+        tailwind=False,
+        show_welcome_message=False,
+    )
+
+
+def _text(name: str) -> str:
+    return (Path(__file__).parent / name).read_text(encoding="utf-8")

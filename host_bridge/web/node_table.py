@@ -1,0 +1,78 @@
+"""The node table: how each link stands, for the person who looks after it."""
+
+from collections.abc import Mapping
+
+from host_bridge.model import NodeView
+from host_bridge.web import units
+from host_bridge.web.elements import Text, box, choose, mark
+from host_bridge.web.homes import LINK_WORDS
+
+COLUMNS = (
+    "Node",
+    "Link",
+    "Last heard",
+    "Clock offset",
+    "Round trip",
+    "Board",
+    "Firmware",
+    "Readings",
+    "Dropped frames",
+)
+
+
+class NodeTable:
+    """A row for each node, updated in place. On a phone each row becomes a block with its column names."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, _Row] = {}
+        with box("table", "nodes"):
+            Text("caption", "Nodes and their links", "visually-hidden")
+            with box("thead"), box("tr"):
+                for column in COLUMNS:
+                    Text("th", column).props("scope=col")
+            self._body = box("tbody")
+
+    def tick(self, views: Mapping[str, NodeView], now_ms: int) -> None:
+        for name in [name for name in self._rows if name not in views]:
+            self._rows.pop(name).element.delete()
+        for name, view in views.items():
+            if name not in self._rows:
+                with self._body:
+                    self._rows[name] = _Row(name)
+            self._rows[name].show(view, now_ms)
+
+
+class _Row:
+    def __init__(self, name: str) -> None:
+        with box("tr") as self.element:
+            Text("th", name).props("scope=row")
+            with box("td", data_label=COLUMNS[1]):
+                self._link = Text("span", "", "link")
+                self._url = Text("span", "", "note url")
+            self._cells = []
+            for column in COLUMNS[2:]:
+                cell = Text("td")
+                cell.props["data-label"] = column
+                self._cells.append(cell)
+
+    def show(self, view: NodeView, now_ms: int) -> None:
+        self._link.show(LINK_WORDS[view.link_state])
+        choose(self._link, "link", view.link_state.value)
+        self._url.show(view.link)
+        mark(self.element, stale=view.link_state != "online")
+        texts = (
+            units.age(now_ms - view.last_heard_ms) if view.last_heard_ms else "never",
+            units.scaled(view.clock_offset_ms, 0, "ms", divisor=1),
+            units.scaled(view.round_trip_ms, 0, "ms", divisor=1),
+            view.board or units.NOTHING,
+            view.firmware or units.NOTHING,
+            f"{view.counters.get('readings', 0):,}",
+            f"{dropped(view.counters):,}",
+        )
+        for cell, text in zip(self._cells, texts, strict=True):
+            cell.show(text)
+
+
+def dropped(counters: Mapping[str, int]) -> int:
+    """Frames that came damaged or were no message of ours."""
+    return sum(count for name, count in counters.items() if name.startswith("dropped") or name == "rejected")

@@ -1,0 +1,176 @@
+"""The page, top to bottom, for one browser tab: built once, then brought up to date every second."""
+
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from nicegui import ui
+
+from host_bridge.config import Config
+from host_bridge.events import EventLog
+from host_bridge.model import Event, NodeView, StoreError
+from host_bridge.web.banner import Banner
+from host_bridge.web.charts import DayChart, LiveChart, bin_words
+from host_bridge.web.elements import Text, attribute, box, glyph, mark
+from host_bridge.web.event_list import MOST_SHOWN, EventList
+from host_bridge.web.homes import HomeCard, shape
+from host_bridge.web.node_table import NodeTable
+from host_bridge.web.overview import Overview
+from host_bridge.web.today import Today
+
+if TYPE_CHECKING:
+    from host_bridge.dispatch import Dispatch
+    from host_bridge.store import Store
+
+TICK_S = 1.0
+SCHEMES: dict[str, tuple[bool | None, str]] = {
+    "auto": (None, "Colours follow the system"),
+    "light": (False, "Light colours"),
+    "dark": (True, "Dark colours"),
+}
+
+
+class Page:
+    """`views` are the fleet's; commands go through `dispatch`; `today` is shared by all tabs."""
+
+    def __init__(
+        self,
+        config: Config,
+        views: Mapping[str, NodeView],
+        dispatch: "Dispatch",
+        store: "Store",
+        events: EventLog,
+        today: Today,
+    ) -> None:
+        self._config, self._views, self._dispatch, self._zone = config, views, dispatch, config.zone
+        self._store, self._events, self._today = store, events, today
+        self._older_events: list[Event] = []
+        self._cards: dict[str, HomeCard] = {}
+
+    def build(self, scheme: str) -> None:
+        """Lay out the page; `scheme` is auto, light or dark."""
+        self._header(scheme)
+        with box("main", "page"):
+            self._banner = Banner()
+            self._overview = Overview()
+            self._homes = box("section", "homes", aria_label="Homes")
+            self._empty = _EmptyHouse()
+            with box("div", "charts") as self._charts:
+                with _Panel("Last ten minutes", "power per home"):
+                    self._live_chart = LiveChart(self._zone)
+                with _Panel("Today", "") as today:
+                    self._day_chart = DayChart(self._zone)
+                self._day_note = today.note
+            with _Panel("Nodes", "links, clocks and counters") as nodes:
+                self._nodes = NodeTable()
+            self._nodes_panel = nodes.section
+            with _Panel("Events", "newest first"):
+                self._event_list = EventList(self._zone)
+        ui.timer(TICK_S, self.tick)
+
+    def _header(self, scheme: str) -> None:
+        dark = ui.dark_mode(SCHEMES.get(scheme, SCHEMES["auto"])[0])
+        with box("header", "top"):
+            Text("h1", self._config.bridge.name)
+            self._clock = Text("time", "", "clock")
+            button = box("button", "scheme", type="button")
+        names = list(SCHEMES)
+        chosen = scheme if scheme in SCHEMES else "auto"
+
+        def show(name: str) -> None:
+            button.clear()
+            with button:
+                glyph(f"scheme-{name}")
+            attribute(button, "aria-label", f"{SCHEMES[name][1]}; change")
+            attribute(button, "title", SCHEMES[name][1])
+
+        def turn() -> None:
+            nonlocal chosen
+            chosen = names[(names.index(chosen) + 1) % len(names)]
+            dark.value = SCHEMES[chosen][0]
+            ui.run_javascript(f"gridnexus.remember({chosen!r})")
+            show(chosen)
+
+        button.on("click", turn)
+        show(chosen)
+
+    async def load(self) -> None:
+        """Fetch what the event list shows from before the bridge started."""
+        with suppress(StoreError):  # the banner tells of it
+            self._older_events = await self._store.events(MOST_SHOWN)
+
+    async def tick(self) -> None:
+        """Bring every part up to date; only what changed is sent to the browser."""
+        now_ms = int(time.time() * 1000)
+        await self._today.refresh()
+        homes = {name: view for name, view in self._views.items() if name != view.link}  # have said who they are
+        self._clock.show(datetime.now(self._zone).strftime("%a %d %b  %H:%M"))
+        self._banner.tick(self._store.health(), homes, now_ms, self._today.trouble)
+        self._overview.tick(homes.values(), self._today.of_all())
+        self._empty.tick(homes, list(self._views.values()))
+        for part in (self._overview.element, self._charts):
+            mark(part, hidden=not homes)
+        mark(self._nodes_panel, hidden=not self._views)
+        self._tick_cards(homes, now_ms)
+        self._live_chart.tick(homes, now_ms)
+        self._day_chart.tick(self._today.bars)
+        self._day_note.show(f"energy of all homes, each bar {bin_words(self._today.bars)}")
+        self._nodes.tick(self._views, now_ms)
+        self._event_list.tick([*self._older_events, *self._events.recent])
+
+    def _tick_cards(self, homes: Mapping[str, NodeView], now_ms: int) -> None:
+        for position, (name, view) in enumerate(homes.items()):
+            card = self._cards.get(name)
+            if card is None or card.shape != shape(view):
+                card = self._make_card(view, position, card)
+            card.tick(view, self._today.of_home(name), now_ms)
+
+    def _make_card(self, view: NodeView, position: int, old: HomeCard | None) -> HomeCard:
+        if old is not None:
+            old.element.delete()
+        with self._homes:
+            card = HomeCard(view, position, self._config.dispatch.max_hold_s, self._dispatch)
+        card.element.move(target_index=position)
+        self._cards[view.name] = card
+        return card
+
+
+class _Panel:
+    """A titled part of the page; `note` is the small text beside the title."""
+
+    def __init__(self, title: str, note: str) -> None:
+        self.section = box("section", "card panel", aria_label=title)
+        with self.section, box("header"):
+            Text("h2", title)
+            self.note = Text("span", note, "note")
+
+    def __enter__(self) -> "_Panel":
+        self.section.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.section.__exit__(*error)
+
+
+class _EmptyHouse:
+    """What to do while no node has said who it is."""
+
+    def __init__(self) -> None:
+        with box("section", "card welcome", aria_live="polite") as self._element:
+            glyph("plug")
+            Text("h2", "No nodes yet")
+            self._advice = Text("p")
+            self._command = Text("code", "gridnexus run --link /dev/serial/by-id/...")
+            Text("p", "gridnexus doctor says what is wrong with ports, permissions and cables.", "note")
+
+    def tick(self, homes: Mapping[str, NodeView], views: list[NodeView]) -> None:
+        mark(self._element, hidden=bool(homes))
+        mark(self._command, hidden=bool(views))
+        links = ", ".join(view.link for view in views)
+        self._advice.show(
+            f"Listening on {links}: nobody has answered yet. Is the node powered, and does it run gridnode?"
+            if views
+            else "Plug one in, then name its port when you start the bridge, or in a [[link]] of the configuration:"
+        )

@@ -1,0 +1,31 @@
+"""What all tests share: where the project is, and the browser."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tools import setup_env
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's root."""
+    return setup_env.ROOT
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """Debian's chromium. Without it a browser's test is skipped, saying so; in CI it fails."""
+    found = setup_env.chromium()
+    if found is None:
+        advice = "chromium is missing. Install it: sudo apt-get update && sudo apt-get install -y chromium"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(advice)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _browser_or_reason(request: pytest.FixtureRequest) -> None:
+    """Every test marked `browser` meets the same rule, however it starts the browser."""
+    if request.node.get_closest_marker("browser"):
+        request.getfixturevalue("chromium")

@@ -1,0 +1,188 @@
+"""WindowMeter against signals whose figures are known by calculation."""
+
+import math
+from array import array
+
+from gridnode.metering.window import CLIPPED, NO_VOLTAGE, SHORT_WINDOW, WindowMeter
+from gridnode.wire import schema
+
+UV, UA = 12_207_031, 1_953_125  # nanovolts and nanoamperes per count
+
+
+class Signal:
+    """Sine voltage and current, in counts; feeds a meter in chunks and keeps every window's figures."""
+
+    def __init__(self, meter, frequency_hz, volts, amperes, lag_degrees=0, offset=0, chunk=50):
+        self.meter, self.frequency_hz, self.volts, self.amperes = meter, frequency_hz, volts, amperes
+        self.lag, self.offset, self.chunk = math.radians(lag_degrees), offset, chunk
+        self.at = 0
+        self.windows = []
+
+    def run(self, samples):
+        voltage, current = array("h", [0] * self.chunk), array("h", [0] * self.chunk)
+        while samples:
+            n = min(samples, self.chunk)
+            for k in range(n):
+                angle = 2 * math.pi * self.frequency_hz * self.at / self.meter.sample_rate_hz
+                voltage[k] = self.counts(self.volts, UV, math.sin(angle))
+                current[k] = self.counts(self.amperes, UA, math.sin(angle - self.lag))
+                self.at += 1
+            samples -= n
+            if self.meter.feed(voltage, current, n):
+                self.windows.append(figures(self.meter))
+        return self.windows
+
+    def counts(self, rms, nano_per_count, sine):
+        value = round(rms * math.sqrt(2) * 1e9 / nano_per_count * sine) + self.offset
+        return max(-32767, min(32767, value))
+
+
+def figures(meter):
+    return {
+        "v": meter.voltage_rms_mv,
+        "i": meter.current_rms_ma,
+        "p": meter.active_power_mw,
+        "q": meter.reactive_power_mvar,
+        "s": meter.apparent_power_mva,
+        "pf": meter.power_factor,
+        "f": meter.frequency_mhz,
+        "n": meter.samples,
+        "length": meter.length,
+        "quality": meter.quality,
+    }
+
+
+def near(value, wanted, tolerance):
+    assert abs(value - wanted) <= tolerance, (value, wanted)
+
+
+def check_sine(rate, nominal, frequency, lag, offset=0):
+    signal = Signal(WindowMeter(rate, nominal, UV, UA), frequency, 230, 10, lag, offset)
+    windows = [window for window in signal.run(2 * rate) if window["quality"] == 0]
+    assert len(windows) >= 6
+    for window in windows:
+        near(window["v"], 230_000, 25)
+        near(window["i"], 10_000, 2)
+        near(window["p"], 2_300_000 * math.cos(math.radians(lag)), 300)
+        near(window["q"], 2_300_000 * math.sin(math.radians(lag)), 500)
+        near(window["s"], 2_300_000, 300)
+        near(window["pf"], 1000 * math.cos(math.radians(lag)), 1)
+        near(window["f"], frequency * 1000, 3)
+        near(window["n"], nominal // 5 * rate / frequency, 1)
+        near(window["length"] / 4096, nominal // 5 * rate / frequency, 0.02)
+
+
+def test_sines_of_every_phase_and_both_grids():
+    for lag in (0, 30, 90, -60, 150, 180):
+        check_sine(1600, 50, 50, lag)
+    check_sine(1600, 50, 49.3, 40)
+    check_sine(1600, 50, 51.7, -40)
+    check_sine(1600, 60, 60, 40)
+    check_sine(1600, 60, 59.1, -130)
+    check_sine(4000, 50, 50.02, 10)
+
+
+def test_a_constant_offset_counts_for_nothing():
+    check_sine(1600, 50, 50, 40, offset=900)
+    check_sine(1600, 60, 60.3, 40, offset=-900)
+
+
+def test_the_samples_of_all_windows_are_all_samples():
+    signal = Signal(WindowMeter(1600, 50, UV, UA), 49.7, 230, 10, chunk=37)
+    windows = signal.run(5000)
+    assert windows[0]["quality"] == SHORT_WINDOW  # the first has the samples before the first crossing too
+    assert all(window["quality"] == 0 for window in windows[1:])
+    counted = sum(window["n"] for window in windows)
+    assert 5000 - 322 <= counted <= 5000
+    mean_power = sum(window["p"] * window["n"] for window in windows) / counted
+    near(mean_power, 2_300_000, 700)
+
+
+def test_the_chunk_size_changes_nothing():
+    runs = [Signal(WindowMeter(1600, 50, UV, UA), 50.3, 230, 10, 25, chunk=chunk).run(3200) for chunk in (1, 7, 32, 64)]
+    assert runs[0] and all(run == runs[0] for run in runs)
+
+
+def test_without_voltage_windows_have_a_fixed_length():
+    windows = Signal(WindowMeter(1600, 50, UV, UA), 50, 0, 10).run(960)
+    assert [window["n"] for window in windows] == [320, 320, 320]
+    for window in windows:
+        assert window["quality"] == NO_VOLTAGE
+        assert window["f"] is None
+        assert window["p"] == 0 and window["pf"] is None
+        near(window["i"], 10_000, 4)
+
+
+def test_a_small_voltage_is_no_voltage():
+    windows = Signal(WindowMeter(1600, 50, UV, UA), 50, 19, 0).run(1600)
+    assert windows and all(window["quality"] & NO_VOLTAGE and window["f"] is None for window in windows)
+
+
+def test_voltage_lost_and_back():
+    signal = Signal(WindowMeter(1600, 50, UV, UA), 50, 230, 10)
+    signal.run(1600 + 100)
+    signal.volts = 0
+    signal.run(1600)
+    signal.volts = 230
+    windows = signal.run(1600)
+    kinds = []
+    for window in windows:
+        if not kinds or kinds[-1] != window["quality"]:
+            kinds.append(window["quality"])
+    assert kinds == [SHORT_WINDOW, 0, SHORT_WINDOW, NO_VOLTAGE, SHORT_WINDOW, 0]
+    assert max(window["n"] for window in windows) <= 800
+    assert 4900 - 480 <= sum(window["n"] for window in windows) <= 4900
+
+
+def test_a_clipped_sample_is_told():
+    for volts, amperes, quality in ((282, 10, 0), (290, 10, CLIPPED), (230, 46, CLIPPED)):
+        windows = Signal(WindowMeter(1600, 50, UV, UA), 50, volts, amperes).run(1600)
+        assert [window["quality"] for window in windows[1:]] == [quality] * len(windows[1:])
+    early = Signal(WindowMeter(1600, 50, UV, UA, clip_counts=2047), 50, 230, 1)
+    assert all(window["quality"] & CLIPPED for window in early.run(1600))
+
+
+def test_noise_around_zero_makes_no_cycles():
+    meter = WindowMeter(1600, 50, UV, UA)
+    voltage, current = array("h", [0] * 64), array("h", [0] * 64)
+    seed = 1
+    found = []
+    for chunk in range(100):
+        for k in range(64):
+            seed = (seed * 1103515245 + 12345) & 0x7FFFFFFF
+            noise = (seed >> 16) % 1200 - 600
+            voltage[k] = round(26600 * math.sin(2 * math.pi * (chunk * 64 + k) / 32 + 0.05)) + noise
+        if meter.feed(voltage, current, 64):
+            found.append((meter.samples, meter.frequency_mhz))
+    assert len(found) >= 18
+    for samples, frequency_mhz in found[1:]:
+        near(samples, 320, 1)
+        near(frequency_mhz, 50_000, 60)
+
+
+def test_apparent_power_is_never_below_active():
+    for milliamperes in (1, 2, 3, 5, 11, 50):
+        for window in Signal(WindowMeter(1600, 50, UV, UA), 50, 230, milliamperes / 1000).run(1600):
+            assert window["s"] >= abs(window["p"])
+
+
+def test_twelve_bit_counts_keep_a_chunk_within_31_bits():
+    assert 64 * 2047**2 < 1 << 30
+    assert refused(lambda: WindowMeter(1600, 50, UV, UA).feed(array("h", [0] * 65), array("h", [0] * 65), 65))
+
+
+def test_impossible_arguments_are_refused():
+    assert refused(lambda: WindowMeter(1600, 16, UV, UA))
+    assert refused(lambda: WindowMeter(300, 50, UV, UA))
+
+
+def refused(call):
+    try:
+        call()
+    except ValueError:
+        return True
+    return False
+
+
+def test_quality_bits_are_the_wire_s():
+    assert (schema.NO_VOLTAGE, schema.CLIPPED, schema.SHORT_WINDOW) == (NO_VOLTAGE, CLIPPED, SHORT_WINDOW)

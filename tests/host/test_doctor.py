@@ -1,0 +1,324 @@
+"""The doctor: each fault brought about for real, and told with its cure."""
+
+import contextlib
+import io
+import json
+import os
+import pty
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from host_bridge import cli, doctor, ports
+from host_bridge.config import Config, LinkConfig, WebConfig, parse
+from host_bridge.model import LinkState
+from tests.host.served_bridge import ServedBridge, home
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def terminal():
+    """A serial port of a kind: a pseudo-terminal that nobody else has open."""
+    ours, theirs = pty.openpty()
+    name = os.ttyname(theirs)
+    os.close(theirs)
+    yield Path(name)
+    os.close(ours)
+
+
+@contextlib.contextmanager
+def as_somebody_else():
+    """Without root's right to everything, for as long as the block lasts."""
+    if os.geteuid() == 0:
+        os.seteuid(NOBODY)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+    else:
+        yield
+
+
+def only(findings):
+    found = list(findings)
+    assert len(found) == 1, found
+    assert bool(found[0].cure) == (found[0].level != "ok")
+    return found[0]
+
+
+def test_python_version():
+    assert doctor.python_version((3, 11, 2)).level == "ok"
+    assert doctor.python_version((3, 10, 12)).level == "problem"
+
+
+def test_a_state_dir_that_can_be_written_or_made(tmp_path):
+    assert "MB free" in only(doctor.state_dir(tmp_path)).text
+    made_later = only(doctor.state_dir(tmp_path / "a" / "b"))
+    assert made_later.level == "ok" or "free" in made_later.text
+    assert "made at the first start" in made_later.text
+
+
+def test_a_state_dir_that_may_not_be_written(tmp_path):
+    folder = tmp_path / "theirs"
+    folder.mkdir(mode=0o555)
+    tmp_path.chmod(0o755)
+    with as_somebody_else():
+        finding = only(doctor.state_dir(folder / "deeper"))
+    assert (finding.level, str(folder) in finding.text) == ("problem", True)
+    (tmp_path / "file").touch()
+    assert only(doctor.state_dir(tmp_path / "file")).level == "problem"
+
+
+@pytest.mark.parametrize(("free_mb", "level"), [(50, "problem"), (500, "warning"), (5000, "ok")])
+def test_little_space(tmp_path, monkeypatch, free_mb, level):
+    usage = shutil.disk_usage(tmp_path)._replace(free=free_mb * 1_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    assert only(doctor.state_dir(tmp_path)).level == level
+
+
+def test_token_file(tmp_path):
+    path = tmp_path / "token"
+    assert only(doctor.token_file(path)).level == "ok"
+    path.write_text("x")
+    path.chmod(0o600)
+    assert only(doctor.token_file(path)).level == "ok"
+    path.chmod(0o640)
+    finding = only(doctor.token_file(path))
+    assert (finding.level, "mode 640" in finding.text) == ("problem", True)
+    path.unlink()
+    path.mkdir()
+    assert only(doctor.token_file(path)).level == "problem"
+
+
+def database(path, journal="wal"):
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA journal_mode = {journal}")
+        connection.execute("CREATE TABLE t (x)")
+        connection.executemany("INSERT INTO t VALUES (?)", [("y" * 100,)] * 2000)
+        connection.commit()
+
+
+def test_a_sound_database_and_one_that_is_not_in_wal_mode(tmp_path):
+    path = tmp_path / "readings.sqlite3"
+    assert "first start" in only(doctor.database(path)).text
+    database(path)
+    assert "checked, WAL mode" in only(doctor.database(path)).text
+    database(tmp_path / "other", journal="delete")
+    assert only(doctor.database(tmp_path / "other")).level == "warning"
+
+
+def test_a_damaged_database(tmp_path):
+    path = tmp_path / "readings.sqlite3"
+    database(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4096] + b"\xa5" * 8192 + whole[12288:])
+    assert only(doctor.database(path)).level == "problem"
+    path.write_bytes(b"no database at all" * 500)
+    finding = only(doctor.database(path))
+    assert (finding.level, "not a database" in finding.text) == ("problem", True)
+    path.unlink()
+    path.mkdir()
+    assert only(doctor.database(path)).level == "problem"
+
+
+def test_a_database_too_large_to_check_is_left_in_time(tmp_path):
+    path = tmp_path / "readings.sqlite3"
+    database(path)
+    assert "too large to check" in only(doctor.database(path, longest_s=-1)).text
+
+
+def test_no_link_is_a_warning_with_the_line_to_write():
+    finding = only(doctor.links(Config()))
+    assert (finding.level, "[[link]]" in finding.cure) == ("warning", True)
+
+
+def test_links_that_are_good_absent_remote_or_the_same(terminal, tmp_path):
+    alias = tmp_path / "alias"
+    alias.symlink_to(terminal)
+    urls = (terminal, "/dev/ttyABSENT", "socket://meter:4000", alias)
+    findings = list(doctor.links(Config(links=[LinkConfig(str(url)) for url in urls])))
+    assert [finding.level for finding in findings] == ["ok", "problem", "ok", "problem"]
+    assert "plugged in:" in findings[1].cure
+    assert f"same device as {terminal}" in findings[3].text
+
+
+def test_a_port_that_may_not_be_opened_names_the_group(terminal):
+    terminal.chmod(0o600)
+    if os.geteuid() != 0:
+        terminal.chmod(0)
+    with as_somebody_else():
+        finding = doctor.port(terminal)
+    group = ports.owning_group(terminal)
+    assert (finding.level, f"group {group}" in finding.text) == ("problem", True)
+    assert ("usermod -aG" in finding.cure) == (group != "root")
+
+
+def test_a_port_that_another_program_holds_names_it(terminal):
+    code = "import sys, os; os.open(sys.argv[1], os.O_RDWR | os.O_NOCTTY); print(flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", code, str(terminal), "some-terminal-program"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        holder.stdout.readline()
+        finding = doctor.port(terminal)
+        holder.stdin.close()
+    assert finding.level == "problem"
+    assert f"process {holder.pid}: " in finding.text
+    assert "some-terminal-program" in finding.text
+    assert doctor.port(terminal).level == "ok"
+
+
+def test_our_own_bridge_on_the_port_is_no_problem_and_known_culprits_have_a_cure():
+    assert doctor.is_bridge(ports.Holder(1, "/usr/bin/python3 /opt/bin/gridnexus run"))
+    assert doctor.is_bridge(ports.Holder(1, "python -m host_bridge.cli run"))
+    assert not doctor.is_bridge(ports.Holder(1, "minicom -D /dev/ttyACM0"))
+
+
+def test_a_name_that_does_not_last_is_a_warning_with_the_one_that_does(terminal, tmp_path, monkeypatch):
+    lasting = tmp_path / "usb-Raspberry_Pi_Pico_E6614-if00"
+    lasting.symlink_to(terminal)
+    monkeypatch.setattr(ports, "BY_ID", tmp_path)
+    assert ports.by_id(terminal) is None or True
+    monkeypatch.setattr(ports.by_id, "__defaults__", (tmp_path,))
+    finding = doctor.port(terminal)
+    assert (finding.level, str(lasting) in finding.cure) == ("warning", True)
+    assert doctor.port(lasting).level == "ok"
+    assert ports.plugged_in()[0] == lasting
+
+
+def test_the_clock(monkeypatch):
+    monkeypatch.setattr(doctor, "_synchronised", lambda: True)
+    now_s = Path(doctor.__file__).stat().st_mtime + 60
+    assert only(doctor.clock(now_s)).level == "ok"
+    assert only(doctor.clock(0)).level == "problem"  # a Pi without a network starts in the past
+    monkeypatch.setattr(doctor, "_synchronised", lambda: False)
+    assert "timedatectl" in only(doctor.clock(now_s)).cure
+    monkeypatch.setattr(doctor, "_synchronised", lambda: None)
+    assert only(doctor.clock(now_s)).level == "warning"
+
+
+def test_what_systemd_says_of_the_clock(tmp_path, monkeypatch):
+    tool = tmp_path / "timedatectl"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert doctor._synchronised() is None
+    for script, told in (("echo yes", True), ("echo no", False), ("exit 1", None)):
+        tool.write_text(f"#!/bin/sh\n{script}\n")
+        tool.chmod(0o755)
+        assert doctor._synchronised() is told
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def web(**keys):
+    return Config(web=WebConfig(**{"port": free_port(), **keys}))
+
+
+def test_the_web_port_free_and_taken():
+    settings = web()
+    assert "is free" in only(doctor.listening(settings)).text
+    code = "import socket, sys; s = socket.create_server(('127.0.0.1', int(sys.argv[1]))); print(flush=True); input()"
+    command = [sys.executable, "-c", code, str(settings.web.port), "other-server"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        finding = only(doctor.listening(settings))
+        other.communicate(b"\n")
+    assert (finding.level, "other-server" in finding.text) == ("problem", True)
+
+
+def test_a_port_taken_by_a_process_that_cannot_be_seen_is_a_warning():
+    settings = web()
+    with socket.create_server(("127.0.0.1", settings.web.port)):  # this process leaves itself out of what it sees
+        assert "of another user" in only(doctor.listening(settings)).text
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
+def test_listening_beyond_loopback_is_a_warning(host):
+    first = next(iter(doctor.listening(web(host=host))))
+    assert (first.level, "unencrypted" in first.text) == ("warning", True)
+
+
+@pytest.fixture
+def bridge(tmp_path):
+    stale, strange = home("home-2", LinkState.STALE), home("home-3", LinkState.INCOMPATIBLE)
+    noisy, skewed = home("home-4"), home("home-5")
+    noisy.counters = {"frames": 1000, "dropped_crc": 40, "readings": 5}
+    skewed.clock_offset_ms = -9000.0
+    quiet = home("home-1")
+    quiet.counters = {"frames": 100_000, "dropped_cobs": 3}
+    served = ServedBridge(tmp_path, quiet, stale, strange, noisy, skewed)
+    yield served.start()
+    served.stop()
+
+
+def test_what_the_bridge_says_of_its_nodes(bridge, capsys):
+    code = cli.main(["--config", str(bridge.config_file), "doctor", "--json"])
+    findings = json.loads(capsys.readouterr().out)
+    said = {(each["subject"], each["level"], each["text"].partition(",")[0]) for each in findings}
+    assert code == 1
+    assert {
+        ("node home-1", "ok", "online"),
+        ("node home-2", "warning", "stale"),
+        ("node home-3", "problem", "speaks a schema that this bridge does not know"),
+        ("node home-4", "warning", "line errors: dropped_crc 40"),
+        ("node home-5", "warning", "its clock has moved -9000 ms"),
+    } <= said
+    assert [each["level"] for each in findings if each["subject"] == "node home-1"] == ["ok"]
+    assert any(each["subject"] == "bridge" and each["level"] == "ok" for each in findings)
+
+
+def test_a_store_that_cannot_write_is_a_problem(bridge, capsys):
+    bridge.store.writable = False
+    cli.main(["--config", str(bridge.config_file), "doctor"])
+    out = capsys.readouterr().out
+    assert "problem store: cannot write: disk full" in out
+
+
+def test_a_bridge_that_is_not_running_or_refuses(bridge, capsys):
+    def said():
+        cli.main(["--config", str(bridge.config_file), "doctor", "--json"])
+        findings = json.loads(capsys.readouterr().out)
+        return next((each["level"], each["text"]) for each in findings if each["subject"] == "bridge")
+
+    bridge.config.token_file.write_text("x" * 43)
+    assert said()[0] == "problem"
+    assert "does not accept the access token" in said()[1]
+    bridge.stop()
+    assert said() == ("warning", f"not running at {bridge.url}")
+
+
+def test_a_bad_configuration_is_told_and_ends_the_examination(tmp_path, capsys):
+    path = tmp_path / "gridnexus.toml"
+    path.write_text("[web]\nprot = 1")
+    assert cli.main(["--config", str(path), "doctor"]) == 1
+    out = capsys.readouterr().out
+    assert "unknown key prot" in out
+    assert out.endswith("1 problems, 0 warnings\n")
+
+
+def test_a_set_up_without_a_problem_exits_0(tmp_path, capsys):
+    path = tmp_path / "gridnexus.toml"
+    path.write_text(f'[bridge]\nstate_dir = "."\n[web]\nport = {free_port()}\n')
+    assert cli.main(["--config", str(path), "doctor"]) == 0
+    assert "0 problems" in capsys.readouterr().out
+    assert os.listdir(tmp_path) == ["gridnexus.toml"]  # it changes nothing
+
+
+def test_every_finding_is_shown_with_its_cure():
+    out = io.StringIO()
+    finding = doctor.Finding("problem", "link x\x1b[2J", "is gone", "plug it in")
+    doctor.show([finding], Console(file=out, width=40))
+    assert out.getvalue() == "problem link x\ufffd[2J: is gone\n        plug it in\n1 problems, 0 warnings\n"
+
+
+def test_links_of_a_configuration_are_the_ones_examined(terminal):
+    settings = parse({"link": [{"url": str(terminal)}]}, "x")
+    assert str(terminal) in only(doctor.links(settings)).subject

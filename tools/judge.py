@@ -1,0 +1,87 @@
+"""Holds what a bridge has stored against what the replayed homes truly used: nothing lost, nothing twice, energy exact."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from tools.homes import true_energy_mwh
+
+Journey = tuple[Path, int, int]  # profile, start hour, speed
+ENERGY_LIMIT_PPM = 1000
+
+
+def judge(database: Path, journeys: dict[str, Journey]) -> dict[str, Any]:
+    """Figures of a store whose bridge has ended. Every node starts at node time 0 with registers at 0.
+
+    `lost`: sequences missing below the newest one of a journal. `duplicates`: measurements stored more than
+    once. `energy_error_ppm`: worst home, of the energy that truly flowed in and out at its grid connection.
+    """
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as db:
+        known = dict(db.execute("SELECT name, id FROM nodes"))
+        lost = sum(_lost(db, known[name]) for name in journeys if name in known)
+        total, distinct = db.execute(
+            "SELECT (SELECT count(*) FROM readings),"
+            " (SELECT count(*) FROM (SELECT DISTINCT node_id, epoch, channel, node_end_ms FROM readings))"
+        ).fetchone()
+        errors = {name: _energy_error_ppm(db, known[name], where) for name, where in journeys.items() if name in known}
+    return {
+        "nodes": len(errors),
+        "readings_stored": total,
+        "lost": lost,
+        "duplicates": total - distinct,
+        "energy_error_ppm": round(max(errors.values()), 1) if len(errors) == len(journeys) else None,
+    }
+
+
+def _lost(db: sqlite3.Connection, node_id: int) -> int:
+    rows = db.execute(
+        "SELECT epoch, count(*), max(sequence) FROM (SELECT epoch, sequence FROM readings WHERE node_id = :node"
+        " UNION ALL SELECT epoch, sequence FROM switchings WHERE node_id = :node) GROUP BY epoch",
+        {"node": node_id},
+    )
+    return sum(highest + 1 - count for _, count, highest in rows)
+
+
+def _energy_error_ppm(db: sqlite3.Connection, node_id: int, journey: Journey) -> float:
+    """Of channel 0, over all journals of the node: registers as stored against the profile's integral."""
+    profile, start_hour, speed = journey
+    wrong = flowed = 0.0
+    rows = db.execute(
+        "SELECT max(node_end_ms), max(energy_import_mwh), max(energy_export_mwh) FROM readings"
+        " WHERE node_id = ? AND channel = 0 GROUP BY epoch",
+        (node_id,),
+    )
+    for end_ms, import_mwh, export_mwh in rows:
+        true_import, true_export = true_energy_mwh(profile, start_hour, speed, 0, end_ms)
+        wrong += abs(import_mwh - true_import) + abs(export_mwh - true_export)
+        flowed += true_import + true_export
+    return wrong / flowed * 1e6 if flowed else 1e6
+
+
+def of_commands(commands: list[dict[str, Any]]) -> dict[str, Any]:
+    """How the commands ended, with the reasons of those refused."""
+    refused = [command for command in commands if command["verdict"] == "refused"]
+    return {
+        "commands_applied": sum(command["verdict"] == "applied" for command in commands),
+        "commands_refused": len(refused),
+        "refusals": [f"{command['refusal']}: {command['detail']}" for command in refused],
+    }
+
+
+def is_good(figures: dict[str, Any]) -> bool:
+    """Whether the main job was done: all there, once, and exact."""
+    error = figures["energy_error_ppm"]
+    exact = error is not None and error < ENERGY_LIMIT_PPM
+    return exact and figures["lost"] == figures["duplicates"] == 0 and figures["readings_stored"] > 0
+
+
+def in_words(figures: dict[str, Any]) -> str:
+    """The figures for people."""
+    refusals = "".join(f"\n    refused: {text}" for text in figures["refusals"])
+    return (
+        f"  {figures['nodes']} nodes, {figures['readings_stored']} readings stored,"
+        f" {figures['lost']} lost, {figures['duplicates']} twice\n"
+        f"  energy is off by {figures['energy_error_ppm']} ppm in the worst home"
+        f" (stored registers against the integral of the replayed profile)\n"
+        f"  {figures['commands_applied']} commands applied, {figures['commands_refused']} refused{refusals}"
+    )

