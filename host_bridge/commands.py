@@ -11,7 +11,6 @@ from argparse import Namespace
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from host_bridge import config
 from host_bridge.times import moment_ms
@@ -67,7 +66,11 @@ def readings(args: Namespace) -> int:
         return DONE
     console = _console()
     for name, rows in found.items():
-        table = readings_table(rows, zone, console.width) if rows else f"no {args.resolution} readings; try a longer --since"
+        table = (
+            readings_table(rows, zone, console.width)
+            if rows
+            else f"no {args.resolution} readings; try a longer --since"
+        )
         console.print(printable(f"{args.node} {name}"), table, sep="\n", markup=False, highlight=False)
         if len(rows) == args.limit:
             print(f"the first {args.limit} rows; more with --limit, all with: gridnexus export", file=sys.stderr)
@@ -78,7 +81,7 @@ def watch(args: Namespace) -> int:
     """Show the nodes until Ctrl-C: a screen on a terminal, lines elsewhere."""
     from host_bridge.watch import watch_lines, watch_screen
 
-    zone = _zone(_settings(args))
+    zone = _settings(args).zone
     with _bridge(args) as bridge:
         console = _console()
         if console.is_terminal and not args.json:
@@ -91,8 +94,7 @@ def watch(args: Namespace) -> int:
 def relay(args: Namespace) -> int:
     """Switch a contactor and tell what became of it."""
     with _bridge(args) as bridge:
-        hold_s = args.hold if args.target == "closed" else 0  # open is the safe state, it needs no lease
-        command = bridge.command(args.node, args.contactor, args.target, hold_s, args.reason)
+        command = bridge.command(args.node, args.contactor, args.target, args.hold, args.reason)
     if args.json:
         print(json.dumps(command, indent=2))
     else:
@@ -160,12 +162,8 @@ def _console(stderr: bool = False) -> "Console":
     return Console(stderr=stderr)
 
 
-def _zone(settings: config.Config) -> tzinfo | None:
-    return ZoneInfo(settings.bridge.timezone) if settings.bridge.timezone else None
-
-
 def _span(args: Namespace) -> tuple[int, int, tzinfo | None]:
-    zone = _zone(_settings(args))
+    zone = _settings(args).zone
     now = datetime.now(zone)
     start_ms, end_ms = moment_ms(args.since, now), moment_ms(args.until, now)
     if start_ms >= end_ms:

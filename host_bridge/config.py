@@ -89,13 +89,14 @@ class Config:
 
     @property
     def zone(self) -> tzinfo:
-        """The zone whose midnights begin a day: `timezone`, else the machine's own, else UTC."""
-        if self.bridge.timezone:
-            return ZoneInfo(self.bridge.timezone)
+        """The zone whose midnights begin a day: `timezone`, else $TZ, else the machine's own, else UTC."""
+        name = self.bridge.timezone or os.environ.get("TZ", "").lstrip(":")
         try:
+            if name:
+                return ZoneInfo(name)
             with open("/etc/localtime", "rb") as file:
                 return ZoneInfo.from_file(file)
-        except (OSError, ValueError):
+        except (OSError, ValueError, KeyError):
             return UTC
 
     @property
@@ -117,7 +118,7 @@ def find(given: Path | None = None) -> Path | None:
     named = os.environ.get("GRIDNEXUS_CONFIG")
     if given or named:
         return given or Path(named or "")
-    return next((place for place in PLACES if place.exists()), None)
+    return next((place for place in PLACES if os.path.exists(place)), None)
 
 
 def load(path: Path | None) -> Config:

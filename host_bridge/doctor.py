@@ -64,7 +64,7 @@ def examine(path: Path | None) -> list[Finding]:
 def show(findings: Sequence[Finding], console: Console) -> None:
     """Print the findings, problems with their cure beneath."""
     for finding in findings:
-        line = styled(finding.level).append(f"{'':{8 - len(finding.level)}}{finding.subject}: ", "default")
+        line = styled(finding.level).append(f"{'':{8 - len(finding.level)}}{printable(finding.subject)}: ", "default")
         console.print(line.append(printable(finding.text), "default"), soft_wrap=True)
         if finding.cure:
             console.print(Text(f"        {printable(finding.cure)}", "bold"), soft_wrap=True)
@@ -81,10 +81,10 @@ def python_version(version: tuple[int, int, int]) -> Finding:
 
 def state_dir(folder: Path) -> Findings:
     """Whether the bridge can keep things there. A folder that is missing is made at the first start."""
-    there = next((each for each in (folder, *folder.parents) if each.exists()), folder)
+    there = next((each for each in (folder, *folder.parents) if os.path.exists(each)), folder)
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK, effective_ids=True):
         yield Finding(
-            "problem", "state directory", f"{there} cannot be written by this user",
+            "problem", "state directory", f"{folder} cannot be written by this user",
             f"run as the bridge's user, or: sudo chown -R $USER {folder}, or set [bridge] state_dir",
         )  # fmt: skip
         return
@@ -114,8 +114,13 @@ def token_file(path: Path) -> Findings:
 
 def database(path: Path, longest_s: float = DATABASE_CHECK_S) -> Findings:
     """SQLite's own quick check, read-only, given up after `longest_s`, and whether it is in WAL mode."""
-    if not path.exists():
+    try:
+        size_mb = path.stat().st_size / 1e6
+    except FileNotFoundError:
         yield Finding("ok", "database", f"{path} is made at the first start")
+        return
+    except OSError as error:
+        yield Finding("problem", "database", f"{path}: {error.strerror}", "run this as the bridge's user")
         return
     cure = "stop the bridge and start it: it puts a damaged file aside, begins a new one, and says so"
     give_up = time.monotonic() + longest_s
@@ -133,7 +138,6 @@ def database(path: Path, longest_s: float = DATABASE_CHECK_S) -> Findings:
     except sqlite3.DatabaseError as error:
         yield Finding("problem", "database", f"{path}: {error}", cure)
     else:
-        size_mb = path.stat().st_size / 1e6
         if result != "ok":
             yield Finding("problem", "database", f"{path} is damaged: {result}", cure)
         elif journal != "wal":
@@ -175,6 +179,8 @@ def port(device: Path) -> Finding:
         cure = f"sudo usermod -aG {group} $USER, then log in again" if group != "root" else f"sudo chmod a+rw {device}"
         return Finding("problem", subject, f"may not be opened by this user (group {group} may)", cure)
     others = [each for each in ports.holders_of_device(device) if not is_bridge(each)]
+    if others and ports.is_pseudo(device):
+        return Finding("ok", subject, f"a pseudo-terminal, also open in process {others[0].pid}: {others[0].command}")
     if others:
         return Finding(
             "problem", subject, f"is in use by process {others[0].pid}: {others[0].command}", _free(others[0])

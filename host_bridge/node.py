@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from gridnode.wire import WireError, schema
 from gridnode.wire.frame import FrameDecoder
 from gridnode.wire.host_session import HELLO_EPOCH, HostSession
+from gridnode.wire.stream import Receiver
 
 from host_bridge.decode import decode
 from host_bridge.model import ContactorReport, LinkState, Live, NodeView, Reading, Record, Switching
@@ -135,13 +136,15 @@ class RemoteNode:
             self._keep(Switching(view.name, self.epoch, m[1], m[2], m[3] + shift, m[3], state, cause, m[6]))
         elif kind == schema.REGISTERS:
             self._readings += 1
-            nothing = (None,) * 6
-            self._keep(Reading(view.name, self.epoch, m[1], m[2], m[3] + shift, m[3], 0, m[4], m[5], *nothing, 0))
+            name, epoch = view.name, self.epoch
+            self._keep(
+                Reading(name, epoch, m[1], m[2], m[3] + shift, m[3], 0, m[4], m[5], None, None, None, None, None, None, 0)
+            )
         elif kind == schema.HELLO:
             self._hello(m, now_ms)
         elif kind == schema.FLOOR:
             self._gap(view.name, self.epoch, m[2])
-            self.session.receiver.floor(m[2])
+            self._receiver().floor(m[2])
             self.session.acknowledge(CREDIT_BYTES)
 
     def _hello(self, m: list, now_ms: int) -> None:  # type: ignore[type-arg]
@@ -171,12 +174,17 @@ class RemoteNode:
 
     def kept(self, sequence: int) -> None:
         """The record is safely stored: acknowledge it with the next frames."""
-        self.session.receiver.keep(sequence)
+        self._receiver().keep(sequence)
         self.session.acknowledge(CREDIT_BYTES)
 
     def forgotten(self, sequence: int) -> None:
         """The record was let go unstored: have it sent again, a little later."""
-        self.session.receiver.forget(sequence)
+        self._receiver().forget(sequence)
+
+    def _receiver(self) -> Receiver:
+        receiver = self.session.receiver
+        assert receiver is not None, "records come in open sessions only"
+        return receiver
 
     def closed(self) -> None:
         """The link is down."""
@@ -240,7 +248,7 @@ class RemoteNode:
                 pending.resend_ms = now_ms + RESEND_REQUEST_MS
                 p = pending
                 self.session.request(p.number, p.contactor, p.target, p.hold_s, p.expires_ms)
-        return self.session.frames(now_ms)  # type: ignore[no-any-return]
+        return self.session.frames(now_ms)
 
     def count(self) -> None:
         """Bring the counters that people are shown up to date."""

@@ -21,10 +21,10 @@ class Holder(NamedTuple):
     command: str  # its command line, arguments and all
 
 
-def by_id(device: Path, folder: Path = BY_ID) -> Path | None:
+def by_id(device: Path) -> Path | None:
     """The name of `device` that stays when cables are swapped, where it has one."""
     real = device.resolve()
-    names = sorted(folder.iterdir()) if folder.is_dir() else []
+    names = sorted(BY_ID.iterdir()) if BY_ID.is_dir() else []
     return next((name for name in names if name.resolve() == real), None)
 
 
@@ -39,6 +39,11 @@ def plugged_in() -> list[Path]:
 def may_open(device: Path) -> bool:
     """Whether the user of this process may read and write `device`."""
     return os.access(device, os.R_OK | os.W_OK, effective_ids=True)
+
+
+def is_pseudo(device: Path) -> bool:
+    """Whether `device` is a pseudo-terminal: the program that made it keeps it open, as it should."""
+    return 136 <= os.major(device.stat().st_rdev) <= 143  # Linux: Documentation/admin-guide/devices.txt
 
 
 def owning_group(device: Path) -> str:

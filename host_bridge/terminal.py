@@ -27,6 +27,12 @@ UNITS = {
     "_ma": ("A", 2), "_mhz": ("Hz", 3), "_ms": ("s", 0),
 }  # fmt: skip
 LEFT_OUT = ("node", "channel", "journal_epoch", "sequence", "node_end_ms")  # of interest to programs alone
+# The width from which a column is shown.
+NODE_COLUMNS = {
+    "node": 0, "link state": 0, "power": 0, "voltage": 72, "frequency": 100, "heard": 86, "contactors": 56,
+    "clock offset": 170, "round trip": 170, "board": 170, "firmware": 170,
+}  # fmt: skip
+SELDOM_READ = ("reactive_", "apparent_")
 QUALITY = {schema.NO_VOLTAGE: "no voltage", schema.CLIPPED: "clipped", schema.SHORT_WINDOW: "short window"}
 
 
@@ -79,10 +85,7 @@ def age(node: Answer, now_ms: int) -> str:
 
 def nodes_table(nodes: Sequence[Answer], now_ms: int, width: int = 120) -> Table:
     """One row a node; a narrow terminal gets fewer columns, never cut ones."""
-    columns = ["node", "link state", "power"]
-    columns += ["voltage", "frequency", "heard"] if width >= 76 else []
-    columns += ["contactors"] if width >= 56 else []
-    columns += ["clock offset", "round trip", "board", "firmware"] if width >= 150 else []
+    columns = [column for column, needs in NODE_COLUMNS.items() if width >= needs]
     table = _table(columns, right=("power", "voltage", "frequency", "heard", "clock offset", "round trip"))
     for node in nodes:
         cells = _node_cells(node, now_ms)
@@ -94,9 +97,10 @@ def nodes_table(nodes: Sequence[Answer], now_ms: int, width: int = 120) -> Table
 def readings_table(rows: Sequence[Answer], zone: tzinfo | None, width: int = 120) -> Table:
     """Columns follow the rows' fields, units from their names, as many from the left as `width` holds whole.
 
-    A quantity that was never measured is left out.
+    A quantity that was never measured is left out; those that few people read come last.
     """
     names = [name for name in rows[0] if name not in LEFT_OUT and any(row[name] is not None for row in rows)]
+    names.sort(key=lambda name: name.startswith(SELDOM_READ))
     columns = {heading(name).replace(" ", "\n"): [_cell(name, row[name], zone) for row in rows] for name in names}
     room = width - 2  # the table's own edges
     table = Table(box=box.SIMPLE_HEAD, padding=(0, PADDING, 0, 0), pad_edge=False)
@@ -169,7 +173,7 @@ def _milliseconds(value: float | None) -> str:
 def _table(columns: Iterable[str], right: Sequence[str] = ()) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left")
+        table.add_column(column, justify="right" if column in right else "left", no_wrap=column == "power")
     return table
 
 

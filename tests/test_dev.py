@@ -52,13 +52,20 @@ def test_an_environment_is_made_once(clone, made):
     assert len(made) == count >= 2
 
 
-@pytest.mark.parametrize("file", ["requirements/nothing.txt", "pyproject.toml"])
-def test_another_lock_or_project_makes_it_anew(clone, made, file):
+@pytest.mark.parametrize(
+    ("file", "text", "again"),
+    [
+        ("requirements/nothing.txt", "# another", True),
+        ("pyproject.toml", "[project.scripts]\ngridnexus = 'somewhere:else'", True),
+        ("pyproject.toml", "[tool.ruff]\nline-length = 80", False),
+    ],
+)
+def test_only_what_is_installed_makes_it_anew(clone, made, file, text, again):
     setup_env.ensure(BARE)
     count = len(made)
-    (clone / file).write_text("# another\n")
+    (clone / file).write_text(text)
     setup_env.ensure(BARE)
-    assert len(made) == 2 * count
+    assert len(made) == (2 * count if again else count)
 
 
 def test_an_interrupted_set_up_is_done_again_from_the_start(clone, made, monkeypatch):

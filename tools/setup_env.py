@@ -8,11 +8,13 @@ interrupted set-up mends itself. pip finds its packages by its own configuration
 import fcntl
 import hashlib
 import importlib.util
+import json
 import os
 import platform
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -65,9 +67,11 @@ def ensure(environment: Environment) -> Path:
 
 def fingerprint(environment: Environment) -> str:
     """Changes when the environment has to be made anew: other locks, another Python, another place."""
-    parts = [str(sys.implementation.cache_tag), platform.machine(), str(ROOT), repr(environment)]
-    files = [ROOT / "pyproject.toml", *(_lock(name) for name in environment.locks + environment.typings)]
-    return hashlib.sha256("\0".join(parts).encode() + b"\0".join(file.read_bytes() for file in files)).hexdigest()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    installed = [project.get(part) for part in ("build-system", "project")] + [project.get("tool", {}).get("hatch")]
+    locks = [_lock(name).read_text(encoding="utf-8") for name in environment.locks + environment.typings]
+    parts = [sys.implementation.cache_tag, platform.machine(), str(ROOT), repr(environment), installed, locks]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def ensure_chromium() -> Path | None:
@@ -141,7 +145,7 @@ def _alone(environment: Environment) -> Iterator[None]:
 
 def _make(environment: Environment) -> None:
     _ensure_venv_module()
-    print(f"Making {environment.name} (once, and again when tools/requirements/ changes).", flush=True)
+    print(f"Making {environment.name} (once, and again when what it is made from changes).", flush=True)
     environment.marker.unlink(missing_ok=True)
     # The base interpreter: the one running may be the very environment that is being replaced.
     base = getattr(sys, "_base_executable", sys.executable)

@@ -93,7 +93,7 @@ class Store:
         self._in_flight = self._committed = self._repeated = self._forgotten = 0
         self._interval_s = config.commit_interval_ms / 1000
         self._tend_at = self._prune_at = 0.0
-        self._tend_error = ""
+        self._tend_failures = 0
 
     # Life
 
@@ -175,21 +175,20 @@ class Store:
         opening a contactor.
         """
         if self._last_command is None:
-            await self._find_last_command()
-        assert self._last_command is not None
+            self._last_command = await self._find_last_command()
         self._last_command += 1
         command.number = self._last_command
         await self.update_command(command)
         return command.number
 
-    async def _find_last_command(self) -> None:
+    async def _find_last_command(self) -> int:
         try:
-            last = await self._write(self._writer.last_command)
+            found = await self._write(self._writer.last_command)
         except Exception as error:
             if not tables.is_fault(error):
                 raise
-            last = int(time.time())  # above all that the database can hold
-        self._last_command = max(last, self._last_command or 0)
+            found = int(time.time())  # above all that the database can hold
+        return max(found, self._last_command or 0)  # another command may have asked meanwhile
 
     async def update_command(self, command: Command) -> None:
         """Keep what became of a command, in place of what was known of it."""
@@ -334,7 +333,7 @@ class Store:
                 more = await self._write(self._writer.roll_up) or await self._prune(loop.time())
                 if loop.time() >= until:
                     break
-            self._tend_error = ""
+            self._tend_succeeded()
         except Exception as error:
             if not tables.is_fault(error):
                 raise
@@ -353,9 +352,15 @@ class Store:
         return more
 
     def _tend_failed(self, words: str) -> None:
-        if words != self._tend_error and not self._writer.suspect:  # damage is told of when the file is moved aside
-            self._tend_error = words
-            self._log.add("error", "rollups behind", f"{words}. Readings are kept; sums of them come later")
+        """Say so at the second time: when commits fail too, theirs is the one event."""
+        self._tend_failures += 1
+        if self._tend_failures == 2:
+            self._log.add("error", "rollups behind", f"{words}. Readings are kept; their sums come later")
+
+    def _tend_succeeded(self) -> None:
+        if self._tend_failures >= 2:
+            self._log.add("info", "rollups resumed", "the sums of readings are written again")
+        self._tend_failures = 0
 
     # Threads
 

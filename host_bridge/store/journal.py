@@ -27,6 +27,7 @@ class Journal:
         following = self.next_sequence
         for sequence in sequences:
             if sequence == following:
+                self.ahead.discard(sequence)
                 following += sequence < LAST
             elif following < sequence < LAST:
                 self.ahead.add(sequence)

@@ -121,9 +121,7 @@ class Reader:
         rows = self._fetch(("id",), "FROM nodes WHERE name = ?", (node,))
         return rows[0][0] if rows else None
 
-    def _fetch(
-        self, columns: Sequence[str], query: str, parameters: Sequence[Any] | dict[str, Any]
-    ) -> list[list[Any]]:
+    def _fetch(self, columns: Sequence[str], query: str, parameters: Sequence[Any] | dict[str, Any]) -> list[list[Any]]:
         try:
             return tables.fetch(self._connection(), columns, query, parameters)
         except (sqlite3.OperationalError, sqlite3.DatabaseError, OSError) as error:

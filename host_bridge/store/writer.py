@@ -64,8 +64,9 @@ class Writer:
     def open(self) -> sqlite3.Connection:
         """Open the database if it is not open; a damaged one is moved aside and a new one begun."""
         if self._db is None:
-            self._lost = self._lost or not self._path.exists()
+            missing = not (self._path.exists() and self._path.stat().st_size)
             db = self._connect()
+            self._lost = self._lost or missing
             try:
                 self._journals.load(db, self._lost)
             except BaseException as error:
@@ -116,6 +117,7 @@ class Writer:
 
     def roll_up(self) -> bool:
         """Take one bounded step of the rollups; True when there is more to do."""
+        self.open()  # after an error it is here that the journals are read again
         unrolled = self._journals.unrolled
         if not unrolled:
             return False
@@ -231,11 +233,16 @@ class Writer:
         if self.suspect:
             self._drop()
         with self._using() as db:
+            self._check_place()
             db.execute("BEGIN IMMEDIATE")
             yield db
             db.execute("COMMIT")
-            if tables.identity(self._path) != self._file:  # SQLite goes on writing to a file that is deleted
-                raise StoreError(f"{self._path} was moved or removed while in use: bring it back")
+            self._check_place()
+
+    def _check_place(self) -> None:
+        """SQLite goes on writing to a file that was moved or deleted: what goes there is not kept."""
+        if tables.identity(self._path) != self._file:
+            raise StoreError(f"{self._path} was moved or removed while in use: bring it back")
 
     def _drop(self) -> None:
         self._journals.drop()

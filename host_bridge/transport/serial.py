@@ -49,7 +49,7 @@ class SerialTransport:
     def __init__(self, url: str, baud: int = 115200) -> None:
         self.url = url
         self._baud = baud
-        self._out: queue.Queue[bytes | None] = queue.Queue(OUT_FRAMES)
+        self._out: queue.Queue[bytes] = queue.Queue(OUT_FRAMES)
 
     def send(self, data: bytes) -> None:
         try:
@@ -83,7 +83,7 @@ class SerialTransport:
             threading.Thread(target=_write, args=(port, self._out, stop), daemon=True).start()
             call(tell, is_open, None)
             call(tell, ended, _read(port, stop, lambda data: call(received, data)))
-            self._out.put(None)
+            stop.set()
 
         threading.Thread(target=work, name=f"link {self.url}", daemon=True).start()
         try:
@@ -96,7 +96,7 @@ class SerialTransport:
             stop.set()
 
 
-def _read(port: serial.SerialBase, stop: threading.Event, received: Callable[[bytes], None]) -> str:
+def _read(port: serial.Serial, stop: threading.Event, received: Callable[[bytes], None]) -> str:
     """Hand on what comes until the port fails or `stop` is set; return why it ended."""
     try:
         while not stop.is_set():
@@ -110,12 +110,11 @@ def _read(port: serial.SerialBase, stop: threading.Event, received: Callable[[by
         port.close()
 
 
-def _write(port: serial.SerialBase, out: "queue.Queue[bytes | None]", stop: threading.Event) -> None:
+def _write(port: serial.Serial, out: "queue.Queue[bytes]", stop: threading.Event) -> None:
     while not stop.is_set():
-        data = out.get()
-        if data is None:
-            return
         try:
-            port.write(data)
+            port.write(out.get(timeout=READ_TIMEOUT_S))
+        except queue.Empty:
+            pass
         except (OSError, TypeError):
             return  # the reading thread sees the same failure and reports it

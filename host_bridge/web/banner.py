@@ -41,10 +41,8 @@ def store_words(health: "StoreHealth") -> str:
     """Why readings are not stored, and what that means; empty while all is well."""
     if health.writable:
         return ""
-    return (
-        f"Readings cannot be stored: {health.error}. {health.waiting:,} are kept in memory and written "
-        "as soon as that is possible. Nothing is lost as long as the bridge and the nodes keep running."
-    )
+    waiting = f"{health.waiting:,} are kept in memory and written as soon as that is possible."
+    return f"Readings cannot be stored: {health.error}. {waiting}"
 
 
 def stale_words(views: Mapping[str, NodeView], now_ms: int) -> str:

@@ -53,22 +53,24 @@ class LiveChart:
             self._chart = ui.echart(_live_options(), renderer="svg").classes("plot")
             self._empty = Text("figcaption", "No live values yet.", "empty")
 
-    def tick(self, views: Mapping[str, NodeView], now_ms: int) -> None:
+    def tick(self, views: Mapping[str, NodeView], colors: Mapping[str, str], now_ms: int) -> None:
         shift_ms = _utc_offset_ms(now_ms, self._zone)
         mark(self._empty, hidden=any(view.live_trail for view in views.values()))
         window = [now_ms + shift_ms - LIVE_WINDOW_MS, now_ms + shift_ms]
         if self._homes != list(views):
             self._homes = list(views)
-            self._draw(views, now_ms, shift_ms, window)
+            self._draw(views, colors, now_ms, shift_ms, window)
             return
         new = [trail_points(view, self._sent_ms[name], shift_ms) for name, view in views.items()]
         self._remember(views)
         ui.run_javascript(f"gridnexus.extend({self._chart.id}, {json.dumps(new)}, {json.dumps(window)})")
 
-    def _draw(self, views: Mapping[str, NodeView], now_ms: int, shift_ms: int, window: list[int]) -> None:
+    def _draw(
+        self, views: Mapping[str, NodeView], colors: Mapping[str, str], now_ms: int, shift_ms: int, window: list[int]
+    ) -> None:
         since_ms = now_ms - LIVE_WINDOW_MS
         lines = [
-            _line(position, name, trail_points(view, since_ms, shift_ms))
+            _line(position, name, colors[name], trail_points(view, since_ms, shift_ms))
             for position, (name, view) in enumerate(views.items())
         ]
         self._chart.options.update(_live_options(lines, window))
@@ -102,13 +104,13 @@ def bin_words(bars: Bars) -> str:
     return BIN_WORDS.get(bars.bin_ms, f"{bars.bin_ms // 1000} seconds")
 
 
-def _line(position: int, name: str, points: list[Point]) -> dict[str, Any]:
+def _line(position: int, name: str, color: str, points: list[Point]) -> dict[str, Any]:
     return {
         "type": "line", "name": name, "data": points, "showSymbol": False, "smooth": 0.15, "sampling": "lttb",
-        "color": home_color(position),
+        "color": color,
         "lineStyle": {"width": 2, "type": HOME_DASHES[position // len(HOME_COLORS) % len(HOME_DASHES)]},
         "emphasis": {"focus": "series"},
-        "endLabel": {"show": True, "formatter": "{a}", "fontSize": 12, "distance": 6, "color": home_color(position)},
+        "endLabel": {"show": True, "formatter": "{a}", "fontSize": 12, "distance": 6, "color": color},
         "labelLayout": {"moveOverlap": "shiftY"},
     }  # fmt: skip
 

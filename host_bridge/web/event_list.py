@@ -18,7 +18,7 @@ class EventList:
         self._zone = zone
         self._shown: list[tuple[Event, Element]] = []
         self._empty = Text("p", "Nothing has happened yet.", "empty")
-        self._list = box("ol", "events", role="log", aria_label="Events, newest first")
+        self._list = box("ol", "events", role="log", aria_label="Events, newest first", tabindex=0)
 
     def tick(self, events: Iterable[Event]) -> None:
         known = {event for event, _ in self._shown}
@@ -38,6 +38,7 @@ class EventList:
             stamp = Text("time", moment.strftime("%H:%M:%S"))
             stamp.props.update({"datetime": moment.isoformat(), "title": moment.strftime("%Y-%m-%d %H:%M:%S")})
             Text("span", event.level, "level")
+            Text("span", event.node, "node")
             Text("span", event.text, "text")
         row.move(target_index=0)
         self._shown.append((event, row))

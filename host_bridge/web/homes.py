@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from host_bridge.model import LinkState, Live, NodeView
 from host_bridge.web import units
-from host_bridge.web.charts import home_color
 from host_bridge.web.elements import Text, attribute, box, choose, mark
 from host_bridge.web.overview import Direction, EnergyToday
 from host_bridge.web.switches import SwitchPanel, holds_up_to
@@ -27,11 +26,11 @@ SPARK_MS, SPARK_STEPS, SPARK_HEIGHT = 5 * 60_000, 60, 32
 class HomeCard:
     """One node. Its channels and contactors are fixed when it is made: `shape` says when to make it anew."""
 
-    def __init__(self, view: NodeView, position: int, max_hold_s: int, dispatch: "Dispatch") -> None:
+    def __init__(self, view: NodeView, color: str, max_hold_s: int, dispatch: "Dispatch") -> None:
         self.shape = shape(view)
         holds_s = holds_up_to(min(max_hold_s, view.max_hold_s or max_hold_s))
         with box("article", "card home", aria_label=view.name) as self.element:
-            self.element.style(f"--home:{home_color(position)}")
+            self.element.style(f"--home:{color}")
             with box("header"):
                 Text("h3", view.name)
                 self._link = Text("span", "", "link")

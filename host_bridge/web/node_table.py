@@ -35,10 +35,11 @@ class NodeTable:
     def tick(self, views: Mapping[str, NodeView], now_ms: int) -> None:
         for name in [name for name in self._rows if name not in views]:
             self._rows.pop(name).element.delete()
-        for name, view in views.items():
+        for position, (name, view) in enumerate(views.items()):
             if name not in self._rows:
                 with self._body:
                     self._rows[name] = _Row(name)
+                self._rows[name].element.move(target_index=position)
             self._rows[name].show(view, now_ms)
 
 

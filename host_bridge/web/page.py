@@ -12,7 +12,7 @@ from host_bridge.config import Config
 from host_bridge.events import EventLog
 from host_bridge.model import Event, NodeView, StoreError
 from host_bridge.web.banner import Banner
-from host_bridge.web.charts import DayChart, LiveChart, bin_words
+from host_bridge.web.charts import DayChart, LiveChart, bin_words, home_color
 from host_bridge.web.elements import Text, attribute, box, glyph, mark
 from host_bridge.web.event_list import MOST_SHOWN, EventList
 from host_bridge.web.homes import HomeCard, shape
@@ -105,7 +105,9 @@ class Page:
         """Bring every part up to date; only what changed is sent to the browser."""
         now_ms = int(time.time() * 1000)
         await self._today.refresh()
-        homes = {name: view for name, view in self._views.items() if name != view.link}  # have said who they are
+        arrived = [name for name, view in self._views.items() if name != view.link]  # those that have said who they are
+        homes = {name: self._views[name] for name in sorted(arrived)}
+        colors = {name: home_color(position) for position, name in enumerate(arrived)}
         self._clock.show(datetime.now(self._zone).strftime("%a %d %b  %H:%M"))
         self._banner.tick(self._store.health(), homes, now_ms, self._today.trouble)
         self._overview.tick(homes.values(), self._today.of_all())
@@ -113,25 +115,25 @@ class Page:
         for part in (self._overview.element, self._charts):
             mark(part, hidden=not homes)
         mark(self._nodes_panel, hidden=not self._views)
-        self._tick_cards(homes, now_ms)
-        self._live_chart.tick(homes, now_ms)
+        self._tick_cards(homes, colors, now_ms)
+        self._live_chart.tick(homes, colors, now_ms)
         self._day_chart.tick(self._today.bars)
         self._day_note.show(f"energy of all homes, each bar {bin_words(self._today.bars)}")
-        self._nodes.tick(self._views, now_ms)
+        self._nodes.tick(dict(sorted(self._views.items())), now_ms)
         self._event_list.tick([*self._older_events, *self._events.recent])
 
-    def _tick_cards(self, homes: Mapping[str, NodeView], now_ms: int) -> None:
+    def _tick_cards(self, homes: Mapping[str, NodeView], colors: Mapping[str, str], now_ms: int) -> None:
         for position, (name, view) in enumerate(homes.items()):
             card = self._cards.get(name)
             if card is None or card.shape != shape(view):
-                card = self._make_card(view, position, card)
+                card = self._make_card(view, position, colors[name], card)
             card.tick(view, self._today.of_home(name), now_ms)
 
-    def _make_card(self, view: NodeView, position: int, old: HomeCard | None) -> HomeCard:
+    def _make_card(self, view: NodeView, position: int, color: str, old: HomeCard | None) -> HomeCard:
         if old is not None:
             old.element.delete()
         with self._homes:
-            card = HomeCard(view, position, self._config.dispatch.max_hold_s, self._dispatch)
+            card = HomeCard(view, color, self._config.dispatch.max_hold_s, self._dispatch)
         card.element.move(target_index=position)
         self._cards[view.name] = card
         return card

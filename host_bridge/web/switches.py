@@ -22,9 +22,9 @@ CAUSE_WORDS = {
 }
 # The reasons of wire/schema.py that deserve more words
 REASON_WORDS = {
-    "min on time": "min on time: it was closed too recently to open",
-    "min off time": "min off time: it was opened too recently to close",
-    "interlock": "interlock: a condition at the node forbids closing",
+    "min on time": "it was closed too recently to open (min on time)",
+    "min off time": "it was opened too recently to close (min off time)",
+    "interlock": "a condition at the node forbids closing (interlock)",
 }
 
 
@@ -144,7 +144,7 @@ class SwitchPanel:
             self._request.show(f"Asked to {_wish(pending)}: waiting for the node")
         elif last is not None and now_ms - last.finished_ms < OUTCOME_SHOWN_MS:
             choose(self._request, "was", str(last.verdict))
-            self._request.show(f"Asked to {_wish(last)}: {_outcome(last, now_ms)}")
+            self._request.show(f"Asked to {_wish(last)}, {outcome_words(last, now_ms)}")
         mark(self._request, hidden=pending is None and (last is None or now_ms - last.finished_ms >= OUTCOME_SHOWN_MS))
 
 
@@ -157,15 +157,13 @@ def _wish(command: Command) -> str:
     return f"switch on for {units.span(command.hold_s)}" if command.target == "closed" else "switch off"
 
 
-def _outcome(command: Command, now_ms: int) -> str:
+def outcome_words(command: Command, now_ms: int) -> str:
+    """What became of a finished command: applied, refused with its reason and wait, or unknown."""
     if command.verdict is Verdict.APPLIED:
         return f"applied, {units.age(now_ms - command.finished_ms)}"
     if command.verdict is Verdict.UNKNOWN:
-        return f"outcome unknown. {_sentence(command.detail)}"
+        return f"outcome unknown: {command.detail}"
     wait_ms = command.wait_ms - (now_ms - command.finished_ms)
     again = f" Try again in {units.countdown(wait_ms)}." if wait_ms > 0 else ""
-    return f"refused. {_sentence(REASON_WORDS.get(command.detail, command.detail) or str(command.refusal))}{again}"
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+    reason = REASON_WORDS.get(command.detail, command.detail) or str(command.refusal)
+    return f"refused: {reason}.{again}"

@@ -64,14 +64,14 @@ class Today:
     async def _read(self, started: float) -> None:
         if started >= self._totals_due:
             self._totals_due = started + TOTALS_EVERY_S
-            self.energy = await self._store.energy_since(_midnight_ms(self._zone, 0))
+            self.energy = await self._store.energy_since(midnight_ms(self._zone, 0))
         if started >= self._bars_due:
             self._bars_due = started + BARS_EVERY_S
             self.bars = await self._read_bars()
             self._bars_due = started + max(BARS_EVERY_S, (time.monotonic() - started) / READ_SHARE)
 
     async def _read_bars(self) -> Bars:
-        start_ms, end_ms, now_ms = _midnight_ms(self._zone, 0), _midnight_ms(self._zone, 1), int(time.time() * 1000)
+        start_ms, end_ms, now_ms = midnight_ms(self._zone, 0), midnight_ms(self._zone, 1), _now_ms()
         quarters = await self._rows("quarter", start_ms, end_ms)
         if quarters and now_ms - quarters[0].start_ms > MINUTES_UP_TO_MS:
             return binned(_deltas(quarters), QUARTER_MS, start_ms, end_ms)
@@ -133,7 +133,12 @@ def _sum(energies: list[Energy]) -> Energy | None:
     return (sum(e[0] for e in energies), sum(e[1] for e in energies)) if energies else None
 
 
-def _midnight_ms(zone: tzinfo, days_ahead: int) -> int:
-    day = datetime.now(zone).date() + timedelta(days=days_ahead)
+def midnight_ms(zone: tzinfo, days_ahead: int) -> int:
+    """Unix ms of the local midnight that began today, or that begins the day `days_ahead`."""
+    day = datetime.fromtimestamp(_now_ms() / 1000, zone).date() + timedelta(days=days_ahead)
     midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
     return round(midnight.timestamp() * 1000)
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)

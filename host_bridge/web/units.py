@@ -48,7 +48,10 @@ def one_text(pair: tuple[str, str]) -> str:
 
 def scaled(value: int | float | None, places: int, unit: str, divisor: int = 1000) -> str:
     """A milli-quantity in its unit: scaled(231400, 1, "V") is "231.4 V"; unknown is NOTHING."""
-    return NOTHING if value is None else f"{value / divisor:.{places}f}{SPACE}{unit}".replace("-", MINUS)
+    if value is None:
+        return NOTHING
+    number = round(value / divisor, places) + 0.0  # turns -0.0 into 0.0
+    return f"{number:.{places}f}{SPACE}{unit}".replace("-", MINUS)
 
 
 def age(milliseconds: int) -> str:

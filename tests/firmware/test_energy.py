@@ -1,5 +1,6 @@
 """Energy registers, intervals and channels: nothing is lost between samples and records."""
 
+import math
 from array import array
 
 from gridnode.metering.channel import Channel
@@ -115,6 +116,19 @@ def test_time_does_not_drift_at_a_rate_that_does_not_divide_a_second():
     direct_current(channel, 1602 * 60)
     windows = 1602 * 60 // 320
     assert channel.end_us == windows * 320 * 1_000_000 // 1602
+
+
+def test_the_time_of_a_record_counts_parts_of_samples():
+    channel = Channel("grid", WindowMeter(1600, 50, 12_207_031, 1_953_125), 40)
+    voltage = array("h", [0] * 50)
+    length = 0
+    for chunk in range(100):
+        for k in range(50):
+            voltage[k] = round(26_600 * math.sin(2 * math.pi * 49.7 * (chunk * 50 + k) / 1600))
+        if channel.feed(voltage, voltage, 50):
+            length += channel.window.length
+            assert channel.end_us == 40 + length * 1_000_000 // (1600 * 4096)
+    assert length % 4096 != 0
 
 
 def test_live_figures_are_those_of_the_last_window():

@@ -112,6 +112,23 @@ def test_the_heater_draws_only_while_its_contactor_is_closed():
     assert home.heater.live()[3] == 0
 
 
+def test_no_sample_of_a_closed_heater_is_left_over():
+    coil = [True]
+    home = Home(STEADY, lambda: coil[0])
+    home.meter.pump(1_000_000)  # in chunks of 64
+    coil[0] = False
+    home.meter.pump(1_500_000)
+    left = home.heater.energy.import_mwh
+    coil[0] = True
+    home.meter.pump(2_000_000)
+    coil[0] = False
+    home.now_us = 2_000_000
+    home.run(1)  # in chunks of 32
+    home.meter.pump(4_000_000)
+    assert home.heater.live()[3] == 0
+    near(home.heater.energy.import_mwh - left, 2_000_000 / 3600 / 2, 12)
+
+
 def test_a_late_pump_catches_up_in_steps_and_loses_nothing():
     steady, late = Home([(1_000_000, 0), (5_000_000, 0)], speed=60), Home([(1_000_000, 0), (5_000_000, 0)], speed=60)
     steady.run(8)

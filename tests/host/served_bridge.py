@@ -78,7 +78,9 @@ class ServedBridge:
             self.config.web.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.config.web.port}"
         self.config_file = state_dir / "gridnexus.toml"
-        self.config_file.write_text(f'[bridge]\nstate_dir = "."\nname = "Test house"\n[web]\nport = {self.config.web.port}\n')
+        self.config_file.write_text(
+            f'[bridge]\nstate_dir = "."\nname = "Test house"\n[web]\nport = {self.config.web.port}\n'
+        )
         self.config.bridge.name = "Test house"
         self.token = load_token(self.config.token_file)
         self._server = None

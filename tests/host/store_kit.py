@@ -31,8 +31,11 @@ class Kit:
 
     def __init__(self, path, config):
         self.committed, self.forgotten = [], []
-        self.log = EventLog(keep=lambda event: self.store.add_event(event))
+        self.log = EventLog(keep=self._keep)
         self.store = Store(path, config, self.log, BERLIN, self.committed.extend, self.forgotten.extend)
+
+    def _keep(self, event):
+        self.store.add_event(event)
 
     def kinds(self):
         """The kinds of events so far, in order."""
@@ -43,16 +46,27 @@ class Kit:
 
     async def until(self, condition):
         """Wait for what must come about by itself."""
-        async with asyncio.timeout(20):
-            while not condition():
-                await asyncio.sleep(0.005)
+
+        async def holds():
+            return condition()
+
+        await self.until_true(holds)
 
     async def stored(self, count):
         await self.until(lambda: self.store.health().committed >= count)
 
     async def rolled_up(self, energy_mwh, node="home-01", channel=0):
+        async def reached():
+            return (await self.store.energy_since(0)).get((node, channel), (0, 0))[0] >= energy_mwh
+
+        await self.until_true(reached)
+
+    async def until_true(self, condition):
+        """As `until`, for a condition that must be awaited."""
         async with asyncio.timeout(20):
-            while (await self.store.energy_since(0)).get((node, channel), (0, 0))[0] < energy_mwh:
+            while True:
+                if await condition():
+                    return
                 await asyncio.sleep(0.005)
 
 

@@ -71,6 +71,9 @@ def test_a_narrow_terminal_gets_fewer_columns_not_cut_ones(ask, monkeypatch):
     _, out, _ = ask("nodes")
     assert "1.23 kW import" in out
     assert "voltage" not in out
+    assert "heater" not in out
+    monkeypatch.setenv("COLUMNS", "60")
+    assert re.search(r"home-1 +online +1\.23 kW import +heater open", ask("nodes")[1])
     assert max(map(len, out.splitlines())) <= 50
 
 
@@ -189,7 +192,9 @@ def test_a_contactor_shows_reported_state_hold_and_lock(bridge, ask):
     assert "locked 1 min" in out
 
 
-@pytest.mark.parametrize("command", [("nodes",), ("readings", "x"), ("watch",), ("relay", "x", "y", "open"), ("export",)])
+@pytest.mark.parametrize(
+    "command", [("nodes",), ("readings", "x"), ("watch",), ("relay", "x", "y", "open"), ("export",)]
+)
 def test_a_bridge_that_is_not_running_is_exit_3_and_says_how_to_start_it(bridge, ask, command):
     bridge.stop()
     code, out, errors = ask(*command)

@@ -1,6 +1,7 @@
 """The configuration: defaults that work, every key checked, errors that name the file, the key and the cure."""
 
 from dataclasses import fields
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,26 @@ def test_the_file_is_found_in_the_order_promised(tmp_path, monkeypatch):
     monkeypatch.setenv("GRIDNEXUS_CONFIG", "/absent/is/still/named.toml")
     assert find() == Path("/absent/is/still/named.toml")
     assert find(Path("given.toml")) == Path("given.toml")
+
+
+@pytest.mark.parametrize(
+    ("configured", "environment", "zone"),
+    [
+        ("Asia/Tokyo", "Europe/Zurich", "Asia/Tokyo"),
+        ("", "Europe/Zurich", "Europe/Zurich"),
+        ("", ":Europe/Zurich", "Europe/Zurich"),
+        ("", "no such zone", "UTC"),
+    ],
+)
+def test_the_zone_of_midnight(monkeypatch, configured, environment, zone):
+    monkeypatch.setenv("TZ", environment)
+    assert str(parse({"bridge": {"timezone": configured}}, "x").zone) == zone
+
+
+def test_the_zone_is_the_machines_own_where_nothing_is_said(monkeypatch):
+    monkeypatch.delenv("TZ", raising=False)
+    winter = datetime(2026, 1, 15, 12)
+    assert winter.replace(tzinfo=Config().zone).timestamp() == winter.timestamp()
 
 
 def test_parse_leaves_the_callers_table_alone():

@@ -97,11 +97,11 @@ def test_token_file(tmp_path):
     assert only(doctor.token_file(path)).level == "problem"
 
 
-def database(path, journal="wal"):
+def database(path, journal="wal", rows=2000):
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.execute(f"PRAGMA journal_mode = {journal}")
         connection.execute("CREATE TABLE t (x)")
-        connection.executemany("INSERT INTO t VALUES (?)", [("y" * 100,)] * 2000)
+        connection.executemany("INSERT INTO t VALUES (?)", [("y" * 100,)] * rows)
         connection.commit()
 
 
@@ -130,7 +130,7 @@ def test_a_damaged_database(tmp_path):
 
 def test_a_database_too_large_to_check_is_left_in_time(tmp_path):
     path = tmp_path / "readings.sqlite3"
-    database(path)
+    database(path, rows=100_000)
     assert "too large to check" in only(doctor.database(path, longest_s=-1)).text
 
 
@@ -160,20 +160,36 @@ def test_a_port_that_may_not_be_opened_names_the_group(terminal):
     assert ("usermod -aG" in finding.cure) == (group != "root")
 
 
-def test_a_port_that_another_program_holds_names_it(terminal):
+def test_a_port_that_another_program_holds_names_it(terminal, monkeypatch):
     code = "import sys, os; os.open(sys.argv[1], os.O_RDWR | os.O_NOCTTY); print(flush=True); sys.stdin.read()"
     command = [sys.executable, "-c", code, str(terminal), "some-terminal-program"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         holder.stdout.readline()
-        finding = doctor.port(terminal)
+        pseudo = doctor.port(terminal)  # whoever made a pseudo-terminal keeps it open
+        monkeypatch.setattr(ports, "is_pseudo", lambda device: False)  # no other kind of port is to be had here
+        real = doctor.port(terminal)
         holder.stdin.close()
-    assert finding.level == "problem"
-    assert f"process {holder.pid}: " in finding.text
-    assert "some-terminal-program" in finding.text
-    assert doctor.port(terminal).level == "ok"
+    assert (pseudo.level, real.level) == ("ok", "problem")
+    assert f"process {holder.pid}: " in real.text
+    assert "some-terminal-program" in real.text
+    assert doctor.port(terminal).text == "there, permitted, and free or ours"
 
 
-def test_our_own_bridge_on_the_port_is_no_problem_and_known_culprits_have_a_cure():
+@pytest.mark.parametrize(
+    ("program", "cure"),
+    [
+        ("/usr/sbin/ModemManager", "disable --now ModemManager"),
+        ("/sbin/agetty 115200 ttyAMA0", "raspi-config"),
+        ("minicom", "kill 77"),
+    ],
+)
+def test_who_holds_a_port_decides_the_cure(terminal, monkeypatch, program, cure):
+    monkeypatch.setattr(ports, "is_pseudo", lambda device: False)
+    monkeypatch.setattr(ports, "holders_of_device", lambda device: [ports.Holder(77, program)])
+    assert cure in doctor.port(terminal).cure
+
+
+def test_our_own_bridge_is_known_by_its_command_line():
     assert doctor.is_bridge(ports.Holder(1, "/usr/bin/python3 /opt/bin/gridnexus run"))
     assert doctor.is_bridge(ports.Holder(1, "python -m host_bridge.cli run"))
     assert not doctor.is_bridge(ports.Holder(1, "minicom -D /dev/ttyACM0"))
@@ -183,8 +199,6 @@ def test_a_name_that_does_not_last_is_a_warning_with_the_one_that_does(terminal,
     lasting = tmp_path / "usb-Raspberry_Pi_Pico_E6614-if00"
     lasting.symlink_to(terminal)
     monkeypatch.setattr(ports, "BY_ID", tmp_path)
-    assert ports.by_id(terminal) is None or True
-    monkeypatch.setattr(ports.by_id, "__defaults__", (tmp_path,))
     finding = doctor.port(terminal)
     assert (finding.level, str(lasting) in finding.cure) == ("warning", True)
     assert doctor.port(lasting).level == "ok"
@@ -232,6 +246,17 @@ def test_the_web_port_free_and_taken():
         finding = only(doctor.listening(settings))
         other.communicate(b"\n")
     assert (finding.level, "other-server" in finding.text) == ("problem", True)
+
+
+def test_who_only_connects_from_a_port_does_not_listen_on_it():
+    code = "import socket, sys; s = socket.create_connection(('127.0.0.1', int(sys.argv[1]))); input()"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        command = [sys.executable, "-c", code, str(server.getsockname()[1])]
+        with subprocess.Popen(command, stdin=subprocess.PIPE) as visitor:
+            connection, (_, port) = server.accept()
+            with connection:
+                assert ports.holders_of_port(port) == []
+            visitor.communicate(b"\n")
 
 
 def test_a_port_taken_by_a_process_that_cannot_be_seen_is_a_warning():

@@ -73,13 +73,14 @@ def test_the_same_reading_again_is_counted_and_not_kept(path):
             kit.store.add(reading(1, energy_import_mwh=9))
             await kit.until(lambda: kit.store.health().repeated == 3)
             assert len(kit.committed) == 6  # a repeat is durable too, and acknowledged
-            assert await kit.store.readings("home-01", 0, START, START + HOUR, "raw", 9) == [reading(n) for n in range(3)]
+            kept = [reading(n) for n in range(3)]
+            assert await kit.store.readings("home-01", 0, START, START + HOUR, "raw", 9) == kept
 
     asyncio.run(go())
 
 
 def test_any_order_gives_the_same_rollups(path):
-    records = [reading(n, channel=0) for n in range(0, 300)]
+    records = [reading(n, channel=0) for n in range(300)]
     records += [reading(n, node="home-02", channel=n % 2, energy_export_mwh=n * 7) for n in range(300)]
     records += [reading(n, epoch=2, time_ms=START + (n + 400) * 60_000) for n in range(20)]
     random.Random(5).shuffle(records)
@@ -118,7 +119,7 @@ def test_what_was_rolled_up_stays_so_over_a_restart(path):
             await kit.rolled_up(energy)
             return await kit.store.energy_since(0)
 
-    asyncio.run(part(range(0, 50), 49 * 60))
+    asyncio.run(part(range(50), 49 * 60))
     asyncio.run(part([*range(50, 70), 80, 81], 69 * 60))
     assert asyncio.run(part(range(60, 80), 81 * 60)) == {("home-01", 0): (81 * 60, 0)}
     asyncio.run(part([], 81 * 60))
@@ -166,7 +167,8 @@ def test_received_and_floor(path):
 
     asyncio.run(go())
     db = sqlite3.connect(path)
-    assert db.execute("SELECT first, beyond FROM gaps ORDER BY node_id, first").fetchall() == [(4, 5), (7, 8), (0, 1000)]
+    gaps = db.execute("SELECT first, beyond FROM gaps ORDER BY node_id, first").fetchall()
+    assert gaps == [(4, 5), (7, 8), (0, 1000)]
 
 
 def test_a_reading_that_no_database_can_hold_does_not_stop_the_others(path):
@@ -294,8 +296,8 @@ def test_a_day_begins_at_local_midnight(path):
     async def go():
         async with running(path) as kit:
             for sequence in range(3):  # an hour each, from 23:00 the evening before
-                time_ms = START + (sequence - 1) * HOUR
-                kit.store.add(reading(sequence, time_ms=time_ms, node_end_ms=sequence * HOUR, duration_ms=HOUR * bool(sequence)))
+                times = {"time_ms": START + (sequence - 1) * HOUR, "node_end_ms": sequence * HOUR}
+                kit.store.add(reading(sequence, duration_ms=HOUR * bool(sequence), **times))
             await kit.rolled_up(120)
             assert (await kit.store.energy_since(START))[("home-01", 0)] == (60, 0)
             days = await kit.store.readings("home-01", 0, 0, START + DAY, "day", 10)

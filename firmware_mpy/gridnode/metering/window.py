@@ -155,20 +155,16 @@ class WindowMeter:
         of the current and the delayed voltage alone, as the voltage is zero there.
         """
         cut = _MIDWAY + SAMPLE - fraction
-        delayed = self._past[self._place]
         cut_i = current * cut >> _PLACES
-        cut_d = delayed * cut >> _PLACES
         cut_ii = current * current * cut >> _PLACES
-        cut_di = delayed * current * cut >> _PLACES
+        cut_di = self._past[self._place] * current * cut >> _PLACES
         self._i -= cut_i
-        self._d -= cut_d
         self._ii -= cut_ii
         self._di -= cut_di
         moved = self._close(self._last)
         # A mean that still moves is no zero to lock to: as when a converter's offset is first seen.
         self._begin(0 if abs(moved) <= self._hysteresis >> 4 else -1, fraction - SAMPLE)
         self._i = cut_i
-        self._d += cut_d
         self._ii = cut_ii
         self._di = cut_di
 
@@ -179,7 +175,6 @@ class WindowMeter:
         self._locked = cycles == 0
         self._longest = self._nominal_samples * 3 // 2 if self._locked else self._nominal_samples
         self._n = self._v = self._i = self._vv = self._ii = self._vi = self._di = 0
-        self._d = sum(self._past)  # the delayed voltage's sum, less the voltage's own
         self._clipped = False
 
     def _close(self, end: int) -> int:
@@ -190,9 +185,8 @@ class WindowMeter:
         self.voltage_rms_mv = divide(voltage_uv, 1000)
         self.current_rms_ma = divide(current_ua, 1000)
         self._judge()
-        delayed_sum = self._v + self._d - sum(self._past)
         self.active_power_mw = self._power(self._spread(self._vi, self._v, self._i))
-        self.reactive_power_mvar = self._rotate(self._power(self._spread(self._di, delayed_sum, self._i)))
+        self.reactive_power_mvar = self._rotate(self._power(self._spread(self._di, self._v, self._i)))
         self.apparent_power_mva = max(divide(voltage_uv * current_ua, 1_000_000_000), abs(self.active_power_mw))
         self.power_factor = None
         if self.apparent_power_mva:
@@ -200,6 +194,7 @@ class WindowMeter:
         moved = divide(self._v, self._n)
         self._zero += moved
         self._height -= moved
+        self._armed = self._armed and self._height < 0  # a zero that moved past the last sample is no crossing
         return moved
 
     def _judge(self):

@@ -6,9 +6,9 @@ from gridnode.switching.contactor import OPEN
 class InterlockGroup:
     """Its members exclude each other: while one is closed, the others may not close.
 
-        group = InterlockGroup()
-        up = Contactor("up", ..., interlocked=group.others_closed("up"))
-        group.join(up)
+    group = InterlockGroup()
+    up = Contactor("up", ..., interlocked=group.others_closed("up"))
+    group.join(up)
     """
 
     def __init__(self):

@@ -103,6 +103,9 @@ class FrameDecoder:
         if code != 255:
             parts.pop()  # the zero behind the last block is not of the data
         packet = b"".join(parts)
+        if len(packet) > PACKET_MAX + CRC_BYTES:
+            self.too_long += 1
+            return
         if len(packet) <= CRC_BYTES or crc32(packet) != _RESIDUE:
             self.bad_crc += 1
             return

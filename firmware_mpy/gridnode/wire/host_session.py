@@ -8,6 +8,10 @@ from gridnode.wire import WireError, cbor, packet, schema
 from gridnode.wire.session import CALL_EVERY_MS, PING_EVERY_MS, decode
 from gridnode.wire.stream import Receiver
 
+FRAME_ROOM = 72  # the longest frame of a host
+BUFFER_MIN = 3 * FRAME_ROOM  # a node that says it has less is taken at this
+CONFIRM_AGAIN_MS = 250  # a PING that got lost while ACKs wait for its PONG
+
 
 def _hello_index(name: str) -> int:
     return 1 + [field for field, _ in schema.MESSAGES[schema.HELLO][1]].index(name)
@@ -51,9 +55,10 @@ class HostSession:
         self._pinged_ms = -PING_EVERY_MS
         self._welcome_due = False
         self._ack_due = False
-        self._urgent = []
-        self._unconfirmed_bytes = 0  # sent since the node last showed that it reads
-        self._confirming = False
+        self._urgent = {}  # command -> request to send
+        self._buffer_bytes = 0  # of the node
+        self._unconfirmed_bytes = 0  # sent, and not yet known to be read by the node
+        self._pinged_bytes = 0  # what of them the PONG awaited will confirm
 
     def receive(self, data: bytes):
         """Take one packet; return its message, or None when there is nothing for the caller to do.
@@ -65,7 +70,7 @@ class HostSession:
         try:
             message = self._decode(body)
         except WireError:
-            return foreign_hello(body)
+            return self._foreign(foreign_hello(body))
         kind = message[0]
         if kind in schema.RELIABLE:
             return self._record(message)
@@ -74,8 +79,7 @@ class HostSession:
         if self.receiver is None:
             return None
         if kind == schema.PONG:
-            self._unconfirmed_bytes = 0
-            self._confirming = False
+            self._confirmed(message[1])
         elif kind == schema.FLOOR and message[1] != self.hello[HELLO_EPOCH]:
             return None
         elif kind == schema.OUTCOME and message[1] != self.hello[HELLO_SESSION]:
@@ -93,15 +97,24 @@ class HostSession:
 
     def _greeted(self, message):
         if message[2] != schema.digest():
-            return message
+            return self._foreign(message)
         known = self.hello
         self.hello = message
-        self._unconfirmed_bytes = 0
         same = known and known[HELLO_SESSION] == message[HELLO_SESSION] and known[HELLO_NODE] == message[HELLO_NODE]
         if same and self.receiver is not None:
             self._welcome_due = True  # the last one was lost
             return None
         self.receiver = None
+        self._urgent = {}
+        self._buffer_bytes = max(message[HELLO_BUFFER], BUFFER_MIN)
+        self._unconfirmed_bytes = self._pinged_bytes = 0
+        return message
+
+    def _foreign(self, message):
+        # What it says from now on could be mistaken for messages of ours.
+        self.receiver = None
+        self.hello = None
+        self._urgent = {}
         return message
 
     def welcome(self, next_sequence: int, kept, credit_bytes: int):
@@ -117,13 +130,14 @@ class HostSession:
 
     def request(self, command: int, contactor: int, target: int, hold_s: int, expires_ms: int):
         """Send a request, or send it again."""
-        self._urgent.append([schema.REQUEST, self.hello[HELLO_SESSION], command, contactor, target, hold_s, expires_ms])
+        session = self.hello[HELLO_SESSION]
+        self._urgent[command] = [schema.REQUEST, session, command, contactor, target, hold_s, expires_ms]
 
     def close(self):
         """The link is gone: nothing holds until the next HELLO."""
         self.receiver = None
         self.hello = None
-        self._urgent = []
+        self._urgent = {}
         self._called_ms = -CALL_EVERY_MS
 
     def frames(self, now_ms: int) -> list:
@@ -138,25 +152,35 @@ class HostSession:
             self._welcome_due = self._ack_due = False
             head = [schema.WELCOME, schema.digest(), self.hello[HELLO_SESSION], self.host_session]
             out.append(self._frame(head + self._progress()))
-        while self._urgent:
-            out.append(self._frame(self._urgent.pop(0)))
+        while self._urgent and self._has_room():
+            out.append(self._frame(self._urgent.pop(min(self._urgent))))
         self._ping(out, now_ms)
-        if self._ack_due and self._unconfirmed_bytes < self.hello[HELLO_BUFFER] // 2:
+        if self._ack_due and not self._is_filling():
             self._ack_due = False
             out.append(self._frame([schema.ACK] + self._progress()))
         return out
 
+    def _is_filling(self) -> bool:
+        return self._unconfirmed_bytes >= self._buffer_bytes // 2
+
+    def _has_room(self) -> bool:
+        return self._unconfirmed_bytes + FRAME_ROOM <= self._buffer_bytes
+
     def _ping(self, out, now_ms):
-        # Regularly, and sooner when the node's receive buffer may be filling: its PONG clears the count.
-        # A PING or PONG that got lost is not waited for longer than the regular turn.
-        filling = self._unconfirmed_bytes >= self.hello[HELLO_BUFFER] // 2 and not self._confirming
-        if filling or now_ms - self._pinged_ms >= PING_EVERY_MS:
-            if not filling:
-                self._unconfirmed_bytes = 0
-            self._confirming = True
+        # Regularly, and at once when the node's receive buffer may be filling: PONG tells what it has read.
+        wait_ms = PING_EVERY_MS
+        if self._is_filling() and self._has_room():
+            wait_ms = CONFIRM_AGAIN_MS if self._pinged_bytes else 0
+        if now_ms - self._pinged_ms >= wait_ms:
             self._pinged_ms = now_ms
             self._ack_due = True  # repeats the credit, in case an ACK that raised it was lost
             out.append(self._frame([schema.PING, self.hello[HELLO_SESSION], now_ms]))
+            self._pinged_bytes = self._unconfirmed_bytes
+
+    def _confirmed(self, host_time_ms):
+        if host_time_ms == self._pinged_ms:
+            self._unconfirmed_bytes -= self._pinged_bytes
+            self._pinged_bytes = 0
 
     def _progress(self):
         receiver = self.receiver

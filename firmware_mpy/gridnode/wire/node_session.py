@@ -62,9 +62,8 @@ class NodeSession:
             self.ignored += 1
         elif kind == schema.ACK:
             self._acknowledged(message, now_ms)
-        elif kind == schema.PING and message[1] == self.node_session:
-            self._heard_ms = now_ms
-            self._say([schema.PONG, message[2], now_ms])
+        elif kind == schema.PING:
+            self._pinged(message, now_ms)
         elif kind == schema.REQUEST:
             self._requested(message, now_ms)
         else:
@@ -73,6 +72,13 @@ class NodeSession:
     def _say(self, message):
         if len(self._urgent) < OUTCOMES_KEPT:
             self._urgent.append(message)
+
+    def _pinged(self, message, now_ms):
+        if message[1] == self.node_session:
+            self._heard_ms = now_ms
+            self._say([schema.PONG, message[2], now_ms])
+        else:
+            self._asked = True  # a late HELLO misled the host: it learns of our session from another
 
     def _called(self, host_session):
         self._asked = True
@@ -90,9 +96,11 @@ class NodeSession:
 
     def _welcomed(self, message, now_ms):
         _, digest, node_session, host_session, epoch, next_sequence, bitmap, credit = message
-        ours = node_session == self.node_session and digest == schema.digest() and host_session
-        if not ours or (self.open and host_session != self.host_session):
+        if node_session != self.node_session or digest != schema.digest() or not host_session:
             self.ignored += 1
+            return
+        if self.open and host_session != self.host_session:
+            self._called(host_session)  # both would number their requests alike: a session has one host
             return
         self._heard_ms = now_ms
         if not self.open:

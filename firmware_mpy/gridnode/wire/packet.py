@@ -15,7 +15,6 @@ from gridnode.wire.frame import CRC_BYTES, FRAME_MAX, PACKET_MAX, encode
 TAG_BYTES = 8
 UNSEALED = b"unsealed"
 COUNTER_MAX = 0xFFFFFFFF
-BODY_MAX = PACKET_MAX - 5 - TAG_BYTES
 _TAIL = TAG_BYTES + CRC_BYTES
 
 
@@ -43,9 +42,9 @@ def put_tag(packet, end: int) -> int:
 
 def body(packet: bytes) -> bytes:
     """The body of an unsealed packet as the frame decoder gives it (CRC at the end). Raises WireError."""
-    first = packet[0]
-    if first & 0xF0:
+    if not packet or packet[0] & 0xF0:
         raise WireError("no such key")
+    first = packet[0]
     start = (first & 7) + 2 if first & 8 else 1
     if len(packet) <= start + _TAIL or packet[-_TAIL:-CRC_BYTES] != UNSEALED:
         raise WireError("tag is not right")

@@ -88,8 +88,8 @@ class Sender:
     def acknowledge(self, next_sequence: int, bitmap: int, credit_bytes: int, now_ms: int):
         """The host has all below `next_sequence`, and next_sequence + 1 + k for each bit k of `bitmap`."""
         self.credit_bytes = credit_bytes
-        if next_sequence > self._unsent or next_sequence < self._base:
-            return  # late, or of no record that was sent
+        if not self._base <= next_sequence <= self._journal.next:
+            return  # late, or of no record that there is
         newest = self._measure(next_sequence, bitmap, now_ms)
         self._slide(next_sequence)
         if next_sequence == self._base:

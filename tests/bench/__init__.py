@@ -1,0 +1,1 @@
+"""Benchmarks: python3 tools/dev.py bench [NAME] [--json]."""

@@ -1,0 +1,222 @@
+"""What the page computes before it draws: figures with units, points, bars, words. No browser needed."""
+
+import asyncio
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from host_bridge.model import Command, LinkState, NodeView, Reading, Refusal, StoreError, Verdict
+from host_bridge.web import banner, charts, homes, switches, today, units
+from host_bridge.web.node_table import dropped
+
+MINUS = "\u2212"
+
+
+def plain(text):
+    return text.replace("\u00a0", " ")
+
+
+class Row(NamedTuple):
+    start_ms: int
+    energy_import_mwh: int
+    energy_export_mwh: int
+
+
+@pytest.mark.parametrize(
+    ("milliwatts", "text"),
+    [
+        (412_000, "+412 W"),
+        (-394_400, f"{MINUS}394 W"),
+        (999_499, "+999 W"),
+        (999_500, "+1.00 kW"),
+        (-2_345_678, f"{MINUS}2.35 kW"),
+        (123_456_000, "+123.5 kW"),
+        (499, "0 W"),
+        (0, "0 W"),
+        (None, "\u2013 W"),
+    ],
+)
+def test_power_has_sign_and_unit(milliwatts, text):
+    assert plain(units.signed_power(milliwatts)) == text
+
+
+@pytest.mark.parametrize(
+    ("milliwatts", "word"), [(600, "import"), (-600, "export"), (-499, "idle"), (0, "idle"), (None, "unknown")]
+)
+def test_import_and_export_are_told_by_word(milliwatts, word):
+    assert units.direction(milliwatts) == word
+
+
+@pytest.mark.parametrize(
+    ("milliwatt_hours", "text"),
+    [
+        (0, "0 Wh"),
+        (5, "0.01 Wh"),
+        (9_990, "9.99 Wh"),
+        (84_200, "84.2 Wh"),
+        (142_300, "142 Wh"),
+        (999_600, "1.00 kWh"),
+        (12_600_000, "12.60 kWh"),
+    ],
+)
+def test_energy_has_its_unit(milliwatt_hours, text):
+    assert plain(units.one_text(units.energy(milliwatt_hours))) == text
+
+
+def test_ages_count_up_and_countdowns_round_up():
+    ages = [plain(units.age(ms)) for ms in (0, 7_900, 59_999, 60_000, 7_500_000, 400_000_000)]
+    assert ages == ["now", "7 s ago", "59 s ago", "1 min ago", "2 h 5 min ago", "4 d ago"]
+    assert [units.countdown(ms) for ms in (0, 1, 8_000, 61_000, 3_750_000, -5)] == [
+        "0:00",
+        "0:01",
+        "0:08",
+        "1:01",
+        "1:02:30",
+        "0:00",
+    ]
+    assert plain(units.scaled(-0.2, 0, "ms", divisor=1)) == "0 ms"
+    assert plain(units.scaled(-3.6, 0, "ms", divisor=1)) == f"{MINUS}4 ms"
+    assert plain(units.scaled(231_400, 1, "V")) == "231.4 V"
+
+
+def view_with(trail):
+    view = NodeView("home-01", "/dev/ttyACM0", LinkState.ONLINE)
+    view.live_trail.extend(trail)
+    return view
+
+
+def test_only_new_points_are_sent_and_silence_is_a_gap():
+    view = view_with([(1_000, 5_000), (2_000, 6_000), (9_000, -7_000)])
+    assert charts.trail_points(view, 0, 100) == [[1_100, 5.0], [2_100, 6.0], [2_101, None], [9_100, -7.0]]
+    assert charts.trail_points(view, 2_000, 0) == [[2_001, None], [9_000, -7.0]]
+    assert charts.trail_points(view, 9_000, 0) == []
+
+
+def test_a_spark_keeps_five_minutes_breaks_at_gaps_and_spans_zero():
+    now_ms = 1_000_000_000
+    line, zero = homes.spark_paths([(now_ms - 400_000, 9), (now_ms - 20_000, 100), (now_ms - 15_000, -100)], now_ms)
+    assert line == "M56 2.0L57 30.0"
+    assert zero == "M0 16.0H60"
+    assert homes.spark_paths([(now_ms - 20_000, 1), (now_ms - 5_000, 1)], now_ms)[0].count("M") == 2
+    assert homes.spark_paths([], now_ms) == ("", "")
+
+
+def reading(time_ms, imported, exported, epoch=1):
+    return Reading("home-01", epoch, 0, 0, time_ms, 0, 0, imported, exported, *[None] * 6, 0)
+
+
+def test_register_deltas_lose_nothing_and_start_anew_with_a_new_journal():
+    readings = [reading(1000, 10, 0), reading(2000, 15, 1), reading(3000, 15, 4), reading(4000, 99, 9, epoch=2)]
+    assert today.register_deltas(readings) == [(1999, 5, 1), (2999, 0, 3)]
+
+
+def test_bars_cover_the_whole_day_or_what_there_is():
+    bars = today.binned([(61_000, 5, 0), (62_000, 2, 1), (200_000, 0, 9)], 60_000)
+    assert bars == today.Bars(60_000, [60_000, 120_000, 180_000], [7, 0, 0], [1, 0, 9])
+    day = today.binned([(900_000, 3, 0)], 900_000, 0, 86_400_000)
+    assert len(day.starts_ms) == 96
+    assert day.imported_mwh[1] == 3
+    assert sum(day.imported_mwh) == 3
+
+
+class DayStore:
+    """Rollups since `start_ms`; remembers which resolutions were read."""
+
+    def __init__(self, start_ms):
+        self.start_ms, self.read, self.fault = start_ms, [], None
+
+    async def energy_since(self, start_ms):
+        if self.fault:
+            raise self.fault
+        return {("home-01", 0): (500, 20), ("home-01", 1): (100, 0), ("home-02", 0): (7, 0)}
+
+    async def readings(self, node, channel, start_ms, end_ms, resolution, limit):
+        self.read.append(resolution)
+        if resolution == "raw":
+            return [reading(self.start_ms, 0, 0), reading(self.start_ms + 5_000, 9, 0)]
+        return [Row(self.start_ms, 9, 0)]
+
+
+def a_day(covered_ms, monkeypatch):
+    now_ms = round(datetime(2026, 6, 1, 15, tzinfo=UTC).timestamp() * 1000)
+    monkeypatch.setattr(today, "_now_ms", lambda: now_ms)
+    view = NodeView("home-01", "/dev/ttyACM0", channels=("grid",), interval_s=5)
+    store = DayStore(now_ms - covered_ms)
+    return store, today.Today(store, {"home-01": view}, ZoneInfo("UTC"))
+
+
+@pytest.mark.parametrize(
+    ("covered_ms", "bin_ms", "bars"),
+    [(7 * 3_600_000, 900_000, 96), (3_600_000, 60_000, 1), (120_000, 10_000, 1)],
+)
+def test_the_longer_the_day_the_coarser_the_bars(covered_ms, bin_ms, bars, monkeypatch):
+    _, day = a_day(covered_ms, monkeypatch)
+    asyncio.run(day.refresh())
+    assert (day.bars.bin_ms, len(day.bars.starts_ms), sum(day.bars.imported_mwh)) == (bin_ms, bars, 9)
+
+
+def test_energy_is_added_up_by_home_and_read_only_when_it_has_aged(monkeypatch):
+    store, day = a_day(7 * 3_600_000, monkeypatch)
+    asyncio.run(day.refresh())
+    asyncio.run(day.refresh())
+    assert day.of_home("home-01") == (600, 20)
+    assert day.of_all() == (607, 20)
+    assert day.of_home("attic") is None
+    assert store.read == ["quarter"]
+
+
+def test_a_store_that_cannot_be_read_is_told_and_what_was_known_stays(monkeypatch):
+    store, day = a_day(7 * 3_600_000, monkeypatch)
+    asyncio.run(day.refresh())
+    store.fault, day._totals_due = StoreError("the disk is gone"), 0.0
+    asyncio.run(day.refresh())
+    assert "the disk is gone" in day.trouble
+    assert day.of_all() == (607, 20)
+    store.fault, day._totals_due = None, 0.0
+    asyncio.run(day.refresh())
+    assert day.trouble == ""
+
+
+def test_the_day_begins_at_local_midnight(monkeypatch):
+    moment = round(datetime(2026, 3, 29, 1, 30, tzinfo=ZoneInfo("Europe/Zurich")).timestamp() * 1000)
+    monkeypatch.setattr(today, "_now_ms", lambda: moment)
+    start, end = (today.midnight_ms(ZoneInfo("Europe/Zurich"), days) for days in (0, 1))
+    assert end - start == 23 * 3_600_000
+    assert moment - start == 90 * 60_000
+
+
+def test_the_holds_to_choose_from_end_at_the_limit():
+    assert switches.holds_up_to(900) == [10, 60, 300, 900]
+    assert switches.holds_up_to(5) == [5]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "detail", "wait_ms", "words"),
+    [
+        (Verdict.APPLIED, "", 0, "applied, 2 s ago"),
+        (Verdict.REFUSED, "min on time", 5_000, f"refused: {switches.REASON_WORDS['min on time']}. Try again in 0:03."),
+        (Verdict.REFUSED, "home-01 is stale", 0, "refused: home-01 is stale."),
+        (Verdict.REFUSED, "", 1_000, "refused: refused by the node."),
+        (Verdict.UNKNOWN, "no outcome came in time", 0, "outcome unknown: no outcome came in time"),
+    ],
+)  # fmt: skip
+def test_an_outcome_is_told_in_words(verdict, detail, wait_ms, words):
+    refusal = Refusal.NODE if verdict is Verdict.REFUSED else None
+    command = Command(1, 0, "home-01", "heater", "open", 0, "page", "", verdict, refusal, detail, wait_ms, 10_000)
+    assert plain(switches.outcome_words(command, 12_000)) == words
+
+
+def test_the_banner_names_who_is_not_heard_and_why_nothing_is_stored():
+    stale = NodeView("home-02", "/dev/ttyACM1", LinkState.STALE, last_heard_ms=1_000)
+    assert "home-02 (last heard 9 s ago)" in plain(banner.stale_words({"home-02": stale}, 10_000))
+    assert banner.stale_words({"home-01": view_with([])}, 0) == ""
+    sick = SimpleNamespace(writable=False, error="the disk is full", waiting=1234)
+    assert "the disk is full. 1,234 are kept" in banner.store_words(sick)
+    assert banner.store_words(SimpleNamespace(writable=True, error="", waiting=0)) == ""
+
+
+def test_dropped_frames_are_those_that_came_damaged_or_unknown():
+    assert dropped({"frames": 90, "dropped_crc": 2, "dropped_cobs": 3, "rejected": 4, "repeats": 8}) == 9
