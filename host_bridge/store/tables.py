@@ -205,43 +205,34 @@ def move_aside(path: Path) -> Path:
 def salvage(db: sqlite3.Connection, damaged: Path) -> list[str]:
     """Copy what can be read of the small tables of `damaged` into the new database; the names of those copied.
 
-    Journals and registers come whole or not at all: half of them would count energy twice.
+    Journals and registers come whole or not at all: half of them would count energy twice. Of the others what comes
+    before the damage is kept too.
     """
-    copied: list[str] = []
+    source = sqlite3.connect(damaged)  # not attached: its damage would spoil the transaction that copies
+    copied = []
     try:
-        db.execute("ATTACH ? AS damaged", (str(damaged),))
         db.execute("BEGIN IMMEDIATE")
-        for table in ESSENTIAL:
-            _copy(db, table)
-        for table in SALVAGED:
-            if _copies(db, table):
-                copied.append(table)
-        db.execute("COMMIT")
-    except sqlite3.Error:
-        copied.clear()
+        if all(_copied_whole(source, db, table) for table in ESSENTIAL):
+            copied = [table for table in SALVAGED if _copied_whole(source, db, table)]
+            db.execute("COMMIT")
+    except sqlite3.Error:  # an old schema, or the new file cannot be written either: that will be told of
+        copied = []
+    finally:
         if db.in_transaction:
             db.execute("ROLLBACK")
-    if any(row[1] == "damaged" for row in db.execute("PRAGMA database_list")):
-        db.execute("DETACH damaged")
+        source.close()
     return copied
 
 
-def _copy(db: sqlite3.Connection, table: str) -> None:
-    db.execute(f"INSERT OR IGNORE INTO main.{table} SELECT * FROM damaged.{table}")
-
-
-def _copies(db: sqlite3.Connection, table: str) -> bool:
-    db.execute("SAVEPOINT one")
+def _copied_whole(source: sqlite3.Connection, db: sqlite3.Connection, table: str) -> bool:
     try:
-        _copy(db, table)
+        cursor = source.execute(f"SELECT * FROM {table}")
+        while rows := cursor.fetchmany(512):
+            insert(db, table, len(rows[0]), list(chain.from_iterable(rows)), verb="INSERT OR IGNORE")
     except sqlite3.DatabaseError as error:
         if not is_damage(error):
             raise
-        db.execute("ROLLBACK TO one")
         return False
-    finally:
-        if db.in_transaction:
-            db.execute("RELEASE one")
     return True
 
 

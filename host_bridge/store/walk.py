@@ -24,7 +24,7 @@ _ADD_CELLS = "ON CONFLICT DO UPDATE SET " + ",".join(
         for f in ("min", "max")
     ]
 )
-_WIDEN_MARK = "ON CONFLICT DO UPDATE SET first = min(first, excluded.first), last = max(last, excluded.last)"
+_WIDEN_MARK = "ON CONFLICT DO UPDATE SET last = excluded.last"  # the walk only goes forward
 
 
 class Walk:

@@ -1,7 +1,8 @@
 """How fast frames become committed readings, as ratios to what the bare parts and a peer reach in the same run.
 
     ours        bytes -> frames -> CRC -> packet -> CBOR -> schema -> session -> Reading -> committed in SQLite
-    bare parts  COBS + CRC + cbor2 and nothing else, then a bare batched insert: one after the other on one core
+    bare parts  COBS + CRC + cbor2 and nothing else, then a bare batched insert of the rows that the store makes of
+                them, with their key: one after the other on one core
     peer        aioesphomeapi's client decoding sensor states sent over loopback, then the same insert
 
 Two frames: 37 bytes (REGISTERS: the two registers, sealed size) and a whole INTERVAL reading with all
@@ -22,6 +23,7 @@ from gridnode.wire.frame import CRC_BYTES
 
 from host_bridge.model import LinkState, NodeView, Reading, Record
 from host_bridge.node import RemoteNode
+from host_bridge.store import tables
 from host_bridge.store.writer import Batch, Writer
 from tests.bench import esphome_peer
 from tests.bench.figures import Figure
@@ -33,6 +35,7 @@ FIRST = 24  # sequences of two bytes, which makes a REGISTERS frame 37 bytes lon
 SEALED_BYTES = 37
 ROUNDS = 5
 HEADER, TAIL = 3, packet.TAG_BYTES + CRC_BYTES
+KEYED = next(statement for statement in tables.STEPS[0] if statement.startswith("CREATE TABLE readings"))
 RESIDUE = 0x2144DF1C  # CRC-32 over anything and its own CRC
 QUANTITIES = 8  # that an INTERVAL reading carries: two registers, P, Q, S, V, I, frequency
 STATES = 100_000
@@ -128,13 +131,12 @@ def bare_decode(sessions: Sessions) -> tuple[float, list[tuple[int, ...]]]:
     return time.process_time() - begin, rows
 
 
-def bare_insert(rows: list[tuple[int, ...]], folder: Path) -> float:
-    """Seconds to insert rows as they are, A_BATCH to a transaction, with the store's durability."""
-    db = sqlite3.connect(folder / "bare.sqlite3", isolation_level=None)
+def bare_insert(rows: list[tuple[int | None, ...]], table: str, database: Path) -> float:
+    """Seconds to insert rows that are ready, A_BATCH to a transaction, with the store's durability."""
+    db = sqlite3.connect(database, isolation_level=None)
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("PRAGMA synchronous=FULL")
-    columns = ", ".join(f"c{k} INTEGER" for k in range(len(rows[0])))
-    db.execute(f"CREATE TABLE readings ({columns})")
+    db.execute(table)
     marks = ", ".join("?" * len(rows[0]))
     begin = time.process_time()
     for start in range(0, len(rows), A_BATCH):
@@ -144,6 +146,20 @@ def bare_insert(rows: list[tuple[int, ...]], folder: Path) -> float:
     seconds = time.process_time() - begin
     db.close()
     return seconds
+
+
+def stored_rows(sessions: Sessions) -> list[tuple[int | None, ...]]:
+    """The rows that the store makes of the same bytes, in their order."""
+    batch: list[Record] = []
+    remotes = sessions.open(batch.append)
+    for portions in sessions.portions:
+        for remote, portion in zip(remotes, portions, strict=True):
+            first = len(batch)
+            remote.feed(portion, 1000)
+            for reading in batch[first:]:
+                remote.kept(reading.sequence)
+    ids = {name: number for number, name in enumerate(sessions.names)}
+    return [(ids[reading.node], *reading[1:]) for reading in batch]
 
 
 def run(say: Callable[[str], None]) -> list[Figure]:
@@ -156,13 +172,16 @@ def run(say: Callable[[str], None]) -> list[Figure]:
 
     kinds = {"37-byte": Sessions(registers), "whole": Sessions(interval)}
     assert kinds["37-byte"].frame_bytes == {SEALED_BYTES}, kinds["37-byte"].frame_bytes
+    rows = {kind: stored_rows(sessions) for kind, sessions in kinds.items()}
     for turn in range(ROUNDS):
         for kind, sessions in kinds.items():
             with tempfile.TemporaryDirectory() as folder:
                 lap(f"{kind} ours", ours(sessions, Path(folder)))
-                seconds, rows = bare_decode(sessions)
+                seconds, decoded = bare_decode(sessions)
                 lap(f"{kind} decode", seconds)
-                lap(f"{kind} insert", bare_insert(rows, Path(folder)))
+                lap(f"{kind} insert", bare_insert(rows[kind], KEYED, Path(folder, "keyed.sqlite3")))
+                loose = f"CREATE TABLE readings ({', '.join(f'c{k}' for k in range(len(decoded[0])))})"
+                lap(f"{kind} loose insert", bare_insert(decoded, loose, Path(folder, "loose.sqlite3")))
         with tempfile.TemporaryDirectory() as folder:
             lap("peer", esphome_peer.seconds(STATES, Path(folder)))
         say(f"round {turn + 1} of {ROUNDS}")
@@ -170,6 +189,8 @@ def run(say: Callable[[str], None]) -> list[Figure]:
         rate = READINGS / best[f"{kind} ours"]
         limit = READINGS / (best[f"{kind} decode"] + best[f"{kind} insert"])
         figures.append(Figure(f"{kind} readings of the limit of the bare parts", rate / limit, "ratio", LIMIT_SHARE))
+        loose = READINGS / (best[f"{kind} decode"] + best[f"{kind} loose insert"])
+        figures.append(Figure(f"{kind} readings of that limit with an insert that keeps no key", rate / loose, "ratio"))
         figures.append(Figure(f"{kind} readings", rate, "1/s of one core"))
         figures.append(Figure(f"{kind} bare parts", limit, "1/s of one core"))
     rate, peer = READINGS / best["whole ours"], STATES / best["peer"]

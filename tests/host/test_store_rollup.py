@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from host_bridge.store.journal import Journal
@@ -172,6 +172,7 @@ def test_a_day_of_25_hours_takes_the_energy_of_25_hours():
 
 
 @given(st.lists(st.integers(0, 30), max_size=40), st.integers(0, 35))
+@example([0, 2, 1, 2], 0)
 def test_a_journal_knows_what_it_has(sequences, oldest):
     journal, stored = Journal(), set(sequences)
     journal.take(sequences)

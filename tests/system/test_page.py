@@ -170,11 +170,15 @@ def test_a_killed_node_goes_stale_and_leaves_the_sum(open_tab, bridge):
     expect(home.locator(".link")).to_have_text("online", timeout=PATIENCE_MS)
 
 
-def test_the_live_chart_moves(open_tab):
+NEWEST_POINTS = """() => getElement(document.querySelector("figure.chart .plot")).chart.getOption().series.map(
+    (line) => line.data.at(-1)?.[0] ?? 0)"""
+
+
+def test_the_live_chart_gains_a_point_for_each_home(open_tab, bridge):
     page = open_tab().page
-    live = page.get_by_role("figure", name="Power of the last ten minutes").locator("path[stroke-width='2']").first
-    first = live.get_attribute("d")
-    expect(live).not_to_have_attribute("d", first, timeout=PATIENCE_MS)
+    page.wait_for_function(f"({NEWEST_POINTS})().length === {len(bridge.nodes)}")
+    first = page.evaluate(NEWEST_POINTS)
+    page.wait_for_function(f"(first) => ({NEWEST_POINTS})().every((newest, index) => newest > first[index])", arg=first)
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1440, "light")])

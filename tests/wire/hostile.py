@@ -16,7 +16,7 @@ EPOCH = 4711
 NODE_AHEAD_MS = 86_400  # the node's clock against the host's
 CREDIT_BYTES = 4096
 COMMIT_EVERY_MS = 50
-COMMAND_EVERY_MS = 400
+COMMAND_EVERY_MS = 1000
 WITHIN_MS = 3000
 RESEND_MS = 300
 DROPPED, FLIPPED, REPEATED, SPLIT, LATE = 20, 1, 5, 10, 5  # in 100 portions
@@ -26,11 +26,15 @@ class Dice:
     """The same numbers from the same seed on every interpreter."""
 
     def __init__(self, seed):
-        self._state = seed
+        self._state = seed * 2654435761 & 0xFFFFFFFF
 
     def below(self, limit):
-        self._state = (self._state * 1103515245 + 12345) & 0x7FFFFFFF
-        return (self._state >> 8) % limit
+        state = self._state  # Marsaglia's xorshift32
+        state ^= (state << 13) & 0xFFFFFFFF
+        state ^= state >> 17
+        state ^= (state << 5) & 0xFFFFFFFF
+        self._state = state
+        return state % limit
 
 
 class Line:
@@ -119,7 +123,8 @@ class NodePeer:
             for packet in self.decoder.feed(portion):
                 self.session.receive(packet, now_ms)
         self.dropped += self.decoder.dropped - before
-        self.session.live([schema.LIVE, 0, now_ms, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+        if now_ms % 1000 == 0:
+            self.session.live([schema.LIVE, 0, now_ms, 0, 0, 0, 0, 0, 0, 0, 0, 0])
         for _ in range(FRAMES_A_TICK):
             length = self.session.next_frame(now_ms)
             if not length:

@@ -5,12 +5,11 @@ What the node sends is acknowledged when the caller says it is kept, not before.
 """
 
 from gridnode.wire import WireError, cbor, packet, schema
-from gridnode.wire.session import CALL_EVERY_MS, PING_EVERY_MS, decode
+from gridnode.wire.session import CALL_EVERY_MS, PING_AGAIN_MS, PING_EVERY_MS, decode
 from gridnode.wire.stream import Receiver
 
-FRAME_ROOM = 72  # the longest frame of a host
-BUFFER_MIN = 3 * FRAME_ROOM  # a node that says it has less is taken at this
-CONFIRM_AGAIN_MS = 250  # a PING that got lost while ACKs wait for its PONG
+REQUEST_ROOM, PING_ROOM = 68, 38  # the longest frame of each
+BUFFER_MIN = 2 * REQUEST_ROOM + 2 * PING_ROOM  # a node that says it has less is taken at this
 
 
 def _hello_index(name: str) -> int:
@@ -57,8 +56,8 @@ class HostSession:
         self._ack_due = False
         self._urgent = {}  # command -> request to send
         self._buffer_bytes = 0  # of the node
-        self._unconfirmed_bytes = 0  # sent, and not yet known to be read by the node
-        self._pinged_bytes = 0  # what of them the PONG awaited will confirm
+        self._unread_bytes = 0  # sent, and not yet known to be read by the node
+        self._pings = []  # [host_time_ms, bytes that were sent up to it and are not yet known to be read], oldest first
 
     def receive(self, data: bytes):
         """Take one packet; return its message, or None when there is nothing for the caller to do.
@@ -79,7 +78,7 @@ class HostSession:
         if self.receiver is None:
             return None
         if kind == schema.PONG:
-            self._confirmed(message[1])
+            self._answered(message[1])
         elif kind == schema.FLOOR and message[1] != self.hello[HELLO_EPOCH]:
             return None
         elif kind == schema.OUTCOME and message[1] != self.hello[HELLO_SESSION]:
@@ -107,7 +106,8 @@ class HostSession:
         self.receiver = None
         self._urgent = {}
         self._buffer_bytes = max(message[HELLO_BUFFER], BUFFER_MIN)
-        self._unconfirmed_bytes = self._pinged_bytes = 0
+        self._unread_bytes = 0
+        self._pings = []
         return message
 
     def _foreign(self, message):
@@ -152,7 +152,7 @@ class HostSession:
             self._welcome_due = self._ack_due = False
             head = [schema.WELCOME, schema.digest(), self.hello[HELLO_SESSION], self.host_session]
             out.append(self._frame(head + self._progress()))
-        while self._urgent and self._has_room():
+        while self._urgent and self._unread_bytes + REQUEST_ROOM + 2 * PING_ROOM <= self._buffer_bytes:
             out.append(self._frame(self._urgent.pop(min(self._urgent))))
         self._ping(out, now_ms)
         if self._ack_due and not self._is_filling():
@@ -160,27 +160,31 @@ class HostSession:
             out.append(self._frame([schema.ACK] + self._progress()))
         return out
 
+    # The node's receive buffer: ACK fills a quarter, then PING asks at once how much of it is read; REQUEST
+    # goes on, and leaves room for two more PINGs in case one gets lost.
     def _is_filling(self) -> bool:
-        return self._unconfirmed_bytes >= self._buffer_bytes // 2
-
-    def _has_room(self) -> bool:
-        return self._unconfirmed_bytes + FRAME_ROOM <= self._buffer_bytes
+        return self._unread_bytes >= self._buffer_bytes // 4
 
     def _ping(self, out, now_ms):
-        # Regularly, and at once when the node's receive buffer may be filling: PONG tells what it has read.
+        if self._pings and now_ms - self._pings[0][0] >= PING_EVERY_MS:
+            self._answered(self._pings[0][0])  # lost, it or its PONG: nothing waits for one longer than this
         wait_ms = PING_EVERY_MS
-        if self._is_filling() and self._has_room():
-            wait_ms = CONFIRM_AGAIN_MS if self._pinged_bytes else 0
+        if self._is_filling():
+            wait_ms = min(wait_ms, PING_AGAIN_MS << len(self._pings) - 1 if self._pings else 0)
         if now_ms - self._pinged_ms >= wait_ms:
             self._pinged_ms = now_ms
             self._ack_due = True  # repeats the credit, in case an ACK that raised it was lost
             out.append(self._frame([schema.PING, self.hello[HELLO_SESSION], now_ms]))
-            self._pinged_bytes = self._unconfirmed_bytes
+            self._pings.append([now_ms, self._unread_bytes])
 
-    def _confirmed(self, host_time_ms):
-        if host_time_ms == self._pinged_ms:
-            self._unconfirmed_bytes -= self._pinged_bytes
-            self._pinged_bytes = 0
+    def _answered(self, host_time_ms):
+        """A PONG: what was sent up to its PING has left the node's buffer."""
+        known = [ping[0] for ping in self._pings]
+        if host_time_ms in known:
+            index = known.index(host_time_ms)
+            read_bytes = self._pings[index][1]
+            self._unread_bytes -= read_bytes
+            self._pings = [[time_ms, unread - read_bytes] for time_ms, unread in self._pings[index + 1 :]]
 
     def _progress(self):
         receiver = self.receiver
@@ -188,5 +192,5 @@ class HostSession:
 
     def _frame(self, message) -> bytes:
         length = self._writer.message(message)
-        self._unconfirmed_bytes += length
+        self._unread_bytes += length
         return bytes(memoryview(self._writer.frame)[:length])

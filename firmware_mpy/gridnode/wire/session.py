@@ -10,6 +10,7 @@ HELLO_EVERY_MS = 1000
 CALL_ANSWER_MS = 200  # a flood of CALLs gets no more HELLOs than this
 CALL_EVERY_MS = 1000
 PING_EVERY_MS = 2000
+PING_AGAIN_MS = 150  # one that got lost while ACK and REQUEST wait for its PONG
 SILENCE_MS = 15_000  # a node that hears nothing for so long starts over with HELLO
 OUTCOMES_KEPT = 8
 
