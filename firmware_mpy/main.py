@@ -15,6 +15,7 @@ import sys
 import time
 
 import board
+
 from gridnode.drivers.replay_meter import ReplayMeter
 from gridnode.drivers.simulated_coil import SimulatedCoil
 from gridnode.link.serial import SerialLink
@@ -138,7 +139,7 @@ def main():
         unit = json.load(file)
     clock = Clock()
     random.seed(int.from_bytes(os.urandom(8), "big"))
-    stream = open(unit["link_fd"], "r+b", buffering=0)
+    stream = open(unit["link_fd"], "r+b", buffering=0)  # noqa: SIM115 (open for the life of the node)
     node = make_node(folder, unit, stream, clock.now())
     poller = select.poll()
     poller.register(stream, select.POLLIN)

@@ -29,14 +29,15 @@ class Bridge:
 
     def __init__(self, config: Config, transports: Sequence[Transport]) -> None:
         self.config = config
-        self.events = EventLog(lambda event: self.store.add_event(event))
+        # What is made first is called by names that come later.
+        self.events = EventLog(lambda event: self.store.add_event(event))  # noqa: PLW0108
         self.store = Store(
             config.database,
             config.store,
             self.events,
             config.zone,
-            lambda keys: self.fleet.committed(keys),
-            lambda keys: self.fleet.forgotten(keys),
+            lambda keys: self.fleet.committed(keys),  # noqa: PLW0108
+            lambda keys: self.fleet.forgotten(keys),  # noqa: PLW0108
         )
         self.fleet = Fleet(
             self.events, self.store.add, self.store.received, self.store.floor, config.fleet.stale_after_s
@@ -104,9 +105,10 @@ def main(config: Config, links: Sequence[str] = ()) -> int:
         if sys.stdout.isatty():
             print(f"gridnexus is at {entry_address(config, token)}   (Ctrl-C ends it)")
         else:  # a log is no place for the token
-            print(f"gridnexus is at http://{config.web.host}:{config.web.port}/ ; its access token is in {config.token_file}", flush=True)
+            where = f"http://{config.web.host}:{config.web.port}/"
+            print(f"gridnexus is at {where} ; its access token is in {config.token_file}", flush=True)
         if not config.links:
-            print("No link is configured: add [[link]] url = \"/dev/serial/by-id/...\" or give --link URL")
+            print('No link is configured: add [[link]] url = "/dev/serial/by-id/..." or give --link URL')
         try:
             asyncio.run(_run(config, listener))
         except StoreError as error:

@@ -6,6 +6,7 @@ gives the same bytes. A test holds both decoders together over millions of input
 """
 
 from cbor2 import dumps, loads
+
 from gridnode.wire import WireError, schema
 from gridnode.wire.cbor import DEPTH_MAX
 

@@ -3,15 +3,17 @@
 A lease is never renewed from here unless somebody asks again; the node opens by itself when it ends.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from host_bridge.config import DispatchConfig
 from host_bridge.events import EventLog
 from host_bridge.fleet import Fleet
-from host_bridge.model import Command, LinkState, NodeView, Refusal, Verdict
+from host_bridge.model import Command, LinkState, NodeView, Refusal, StoreError, Verdict
 from host_bridge.node import Outcome, wall_ms
 
 TARGETS = ("open", "closed")
+AUDIT_WITHIN_S = 1.0  # how long an opening waits for its row
 
 
 class Dispatch:
@@ -36,25 +38,50 @@ class Dispatch:
     async def request(
         self, node: str, contactor: str, target: str, hold_s: int, *, asked_by: str, reason: str
     ) -> Command:
-        """Switch `contactor` of `node` to `target`; closed for `hold_s` s. Returns when it is applied, refused or lost."""
+        """Switch `contactor` of `node` to `target`; closed for `hold_s` s. Returns when applied, refused or lost.
+
+        Raises StoreError when a closing cannot be audited: it is not sent then. An opening is sent all the same.
+        """
         command = Command(0, wall_ms(), node, contactor, target, hold_s, asked_by, reason)
-        refusal = self._refusal(command)
-        if refusal is not None:
-            command.verdict, (command.refusal, command.detail) = Verdict.REFUSED, refusal
-            command.finished_ms = wall_ms()
-            command.number = await self._save(command)
-            self._tell(command)
-            return command
         key = (node, contactor)
-        self.pending[key] = command
-        try:
-            command.number = await self._save(command)
-            self._finish(command, await self._ask(command))
-        finally:
-            del self.pending[key]
-        await self._update(command)
+        refusal = self._refusal(command) or self._pending_refusal(key)
+        if refusal is not None:
+            self._refuse(command, refusal)
+            await self._kept(self._number(command))
+        else:
+            self.pending[key] = command
+            try:
+                await self._carry_out(command)
+            finally:
+                del self.pending[key]
+            await self._kept(self._update(command))
         self._tell(command)
         return command
+
+    async def _carry_out(self, command: Command) -> None:
+        if command.target == "closed":
+            await self._number(command)
+            refusal = self._refusal(command)  # the node may have gone while the row was written
+            if refusal is None:
+                self._finish(command, await self._ask(command))
+            else:
+                self._refuse(command, refusal)
+            return
+        # A database that hangs must not hold up an opening.
+        saving = asyncio.ensure_future(self._kept(self._number(command)))
+        await asyncio.wait([saving], timeout=AUDIT_WITHIN_S)
+        self._finish(command, await self._ask(command))
+        await saving
+
+    async def _number(self, command: Command) -> None:
+        command.number = await self._save(command)
+
+    async def _kept(self, writing: Awaitable[object]) -> None:
+        """Wait for the audit row; if it cannot be written, say so and go on."""
+        try:
+            await writing
+        except StoreError as error:
+            self._events.add("error", "audit", f"a command could not be noted: {error}")
 
     def _refusal(self, command: Command) -> tuple[Refusal, str] | None:
         view = self._fleet.views.get(command.node)
@@ -72,17 +99,22 @@ class Dispatch:
             return Refusal.BAD_HOLD, f"the hold must be from 1 to {limit} s"
         if view.link_state != LinkState.ONLINE:
             return Refusal.OFFLINE, f"{view.name} is {view.link_state}"
-        if (command.node, command.contactor) in self.pending:
-            return Refusal.PENDING, "wait for the outcome of the request before"
         return None
+
+    def _pending_refusal(self, key: tuple[str, str]) -> tuple[Refusal, str] | None:
+        return (Refusal.PENDING, "wait for the outcome of the request before") if key in self.pending else None
+
+    def _refuse(self, command: Command, refusal: tuple[Refusal, str]) -> None:
+        command.verdict, (command.refusal, command.detail) = Verdict.REFUSED, refusal
+        command.finished_ms = wall_ms()
 
     def _hold_limit(self, view: NodeView) -> int:
         return min(self._config.max_hold_s, view.max_hold_s)
 
     async def _ask(self, command: Command) -> Outcome | None:
         remote = self._fleet.remote(command.node)
-        if remote is None:
-            return None
+        if remote is None or command.contactor not in remote.view.contactors:
+            return None  # it has gone since
         index = remote.view.contactors.index(command.contactor)
         target = TARGETS.index(command.target)
         hold_s = command.hold_s if command.target == "closed" else 0
@@ -92,7 +124,7 @@ class Dispatch:
         command.finished_ms = wall_ms()
         if outcome is None:
             command.verdict = Verdict.UNKNOWN
-            command.detail = "no outcome came in time: not known whether it was applied; the reported state is the truth"
+            command.detail = "no outcome came in time: it may or may not have been applied; see the reported state"
         elif outcome.applied:
             command.verdict = Verdict.APPLIED
         else:
@@ -100,7 +132,9 @@ class Dispatch:
             command.detail, command.wait_ms = outcome.reason, outcome.wait_ms
 
     def _tell(self, command: Command) -> None:
-        self.last[(command.node, command.contactor)] = command
+        if command.refusal not in (Refusal.UNKNOWN_NODE, Refusal.UNKNOWN_CONTACTOR):
+            if command.refusal not in (Refusal.UNKNOWN_NODE, Refusal.UNKNOWN_CONTACTOR):  # `last` grows with the fleet only
+            self.last[(command.node, command.contactor)] = command
         hold = f" for {command.hold_s} s" if command.target == "closed" else ""
         text = f"{command.contactor} {command.target}{hold}, asked by {command.asked_by}: {command.verdict}"
         why = f" ({command.detail})" if command.detail else ""

@@ -5,19 +5,20 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any
 
 from host_bridge.events import EventLog
 from host_bridge.link import Link
 from host_bridge.model import LinkState, NodeView, Record
-from host_bridge.node import RemoteNode, monotonic_ms, wall_ms
+from host_bridge.node import RemoteNode, monotonic_ms
 from host_bridge.transport import Transport
 
 TICK_S = 0.05
 COUNT_EVERY = 10  # ticks between looks at counters and staleness
 
 Received = Callable[[str, int], Awaitable[tuple[int, set[int]]]]
-Floor = Callable[[str, int, int], Awaitable[None]]
+Floor = Callable[[str, int, int], Coroutine[None, None, None]]
 
 
 class Fleet:
@@ -39,8 +40,10 @@ class Fleet:
         self._floor = floor
         self._stale_after_ms = stale_after_s * 1000
         self._host_session = random.SystemRandom().randrange(1, 1 << 30)
-        self._remotes: dict[str, RemoteNode] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._remotes: dict[str, RemoteNode] = {}  # by the name under which each is listened to
+        self._boots: dict[str, int] = {}  # node -> the boot that was told of
+        self._refused: set[tuple[str, str]] = set()  # (link, name) that was told of
+        self._group: asyncio.TaskGroup | None = None
 
     def add(self, transport: Transport) -> Link:
         """A link to serve; its node is known by the link's URL until it has said its name."""
@@ -56,7 +59,8 @@ class Fleet:
 
     async def run(self) -> None:
         """Serve all links and keep their clocks, until cancelled."""
-        async with asyncio.TaskGroup() as group:
+        async with asyncio.TaskGroup() as self._group:
+            group = self._group
             for link in self.links:
                 group.create_task(link.run())
             group.create_task(self._tick())
@@ -72,55 +76,83 @@ class Fleet:
             if turn % COUNT_EVERY == 0:
                 for link in self.links:
                     link.remote.count()
-                    link.watch_garbage(now_ms)
-                    self._age(link)
+                    link.watch(now_ms)
+                    self._age(link, now_ms)
 
-    def _age(self, link: Link) -> None:
+    def _age(self, link: Link, now_ms: int) -> None:
         view = link.remote.view
-        silent_ms = wall_ms() - view.last_heard_ms
-        if view.link_state == LinkState.ONLINE and (silent_ms > self._stale_after_ms or not link.is_open):
+        silent_ms = now_ms - link.remote.heard_ms
+        is_heard = link.is_open and silent_ms <= self._stale_after_ms
+        if view.link_state == LinkState.ONLINE and not is_heard:
             view.link_state = LinkState.STALE
-            self._events.add("warning", "node stale", f"{view.name} is silent: its values are no longer current", view.name)
-        elif view.link_state == LinkState.STALE and link.is_open and silent_ms < self._stale_after_ms:
-            if link.remote.session.receiver is not None:
-                view.link_state = LinkState.ONLINE
-                self._events.add("info", "node online", f"{view.name} is heard again", view.name)
+            text = f"{view.name} is silent: its values are no longer current"
+            self._events.add("warning", "node stale", text, view.name)
+        elif view.link_state == LinkState.STALE and is_heard and link.remote.session.receiver is not None:
+            view.link_state = LinkState.ONLINE
+            self._events.add("info", "node online", f"{view.name} is heard again", view.name)
 
     def _introduced(self, remote: RemoteNode, name: str) -> bool:
+        holder = self._remotes.get(name)
+        if holder is remote:
+            return True
         url = remote.view.link
-        other = self._remotes.get(name)
-        if other is not None and other is not remote and other.view.link_state == LinkState.ONLINE:
-            text = f"two nodes are called {name}: the one on {url} is not listened to until it has another name"
-            self._events.add("error", "name taken", text, name)
+        if self._is_taken(name, holder):
+            self._leave(remote)
+            if (url, name) not in self._refused:
+                self._refused.add((url, name))
+                text = f"the name {name!r} is taken: the node on {url} is not listened to until it has another name"
+                self._events.add("error", "name taken", text, name)
             return False
-        if remote.view.name != name:
-            if remote.view.name != url:
-                self._events.add("warning", "node replaced", f"{url}: {name} speaks where {remote.view.name} did", name)
-                remote.view.link_state = LinkState.STALE
-            self.views.pop(url, None)
-            remote.view = self.views.setdefault(name, NodeView(name, url))
-            remote.view.link = url
+        if holder is not None:  # the node has moved here; its former link starts over
+            holder.closed()
+            self._leave(holder)
+        if remote.view.name != url:
+            self._events.add("warning", "node replaced", f"{url}: {name} speaks where {remote.view.name} did", name)
+            self._leave(remote)
+        del self.views[url]
+        remote.view = self.views.setdefault(name, NodeView(name, url))
+        remote.view.link = url
         self._remotes[name] = remote
+        self._refused = {told for told in self._refused if url not in told and name not in told}
         return True
 
+    def _is_taken(self, name: str, holder: RemoteNode | None) -> bool:
+        """Whether another node bears this name now, or a link does."""
+        if holder is not None and holder.view.link_state == LinkState.ONLINE:
+            return True
+        return not name or any(name == link.transport.url for link in self.links)
+
+    def _leave(self, remote: RemoteNode) -> None:
+        """The node that spoke on this link does so no longer: the link goes by its URL again."""
+        view = remote.view
+        if self._remotes.get(view.name) is remote:
+            del self._remotes[view.name]
+            view.link_state = LinkState.STALE
+            remote.view = self.views[view.link] = NodeView(view.link, view.link)
+
     def _greeted(self, remote: RemoteNode) -> None:
-        self._spawn(self._welcome(remote, remote.session.hello))
+        view = remote.view
+        if view.link_state == LinkState.INCOMPATIBLE:
+            text = f"{view.name} runs firmware {view.firmware}, whose schema is not known here: shown, not commanded; "
+            self._events.add("error", "node incompatible", text + "update the older of the two", view.name)
+        elif remote.session.hello is not None:
+            self._spawn(self._welcome(remote, remote.session.hello))
 
-    def _spawn(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        if self._group is None:
+            raise RuntimeError("nodes are heard while `run` runs")
+        self._group.create_task(work)
 
-    async def _welcome(self, remote: RemoteNode, hello: object) -> None:
-        name = remote.view.name
-        before = remote.view.link_state
-        next_sequence, kept = await self._received(name, remote.epoch)
-        if remote.session.hello is not hello:
-            return  # it has said HELLO again meanwhile
+    async def _welcome(self, remote: RemoteNode, hello: list[Any]) -> None:
+        view, before = remote.view, remote.view.link_state
+        next_sequence, kept = await self._received(view.name, remote.epoch)
+        if not remote.awaits_welcome(hello) or remote.view is not view:
+            return  # meanwhile it has begun another session, was welcomed, or has gone
         remote.welcome(next_sequence, kept)
-        if before != LinkState.ONLINE:
-            text = f"{name} is online, started by {remote.view.reset_cause}, boot {remote.view.boot_epoch}"
-            self._events.add("info", "node online", text, name)
+        if before != LinkState.ONLINE or self._boots.get(view.name) != view.boot_epoch:
+            text = f"{view.name} is online, started by {view.reset_cause}, boot {view.boot_epoch}"
+            self._events.add("info", "node online", text, view.name)
+        self._boots[view.name] = view.boot_epoch
 
     def _gap(self, node: str, epoch: int, oldest: int) -> None:
         self._spawn(self._floor(node, epoch, oldest))

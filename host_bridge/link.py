@@ -10,7 +10,9 @@ from host_bridge.node import RemoteNode, monotonic_ms
 from host_bridge.transport import LinkError, Transport
 
 RETRY_FIRST_S, RETRY_MAX_S = 0.5, 10.0
+STEADY_MS = 3000  # a link that stays open for so long is good again; one that comes and goes is told of once
 GARBAGE_FRAMES = 5  # bad frames in GARBAGE_MS that are worth an event
+GARBAGE_BYTES = 500  # bytes in GARBAGE_MS that are, where not one good frame is among them
 GARBAGE_MS = 10_000
 
 
@@ -22,8 +24,10 @@ class Link:
         self.remote = remote
         self.is_open = False
         self._events = events
-        self._told = ""  # the failure already reported
-        self._garbage_seen = 0
+        self._opened_ms = 0
+        self._told: set[str] = set()  # failures already reported
+        self._bytes = 0
+        self._garbage_seen = (0, 0, 0)
         self._garbage_from_ms = 0
         self._garbage_told = False
 
@@ -34,7 +38,7 @@ class Link:
             try:
                 await self.transport.run(self._opened, self._received)
             except LinkError as error:
-                wait_s = RETRY_FIRST_S if self.is_open else min(2 * wait_s, RETRY_MAX_S)
+                wait_s = RETRY_FIRST_S if self._is_steady(monotonic_ms()) else min(2 * wait_s, RETRY_MAX_S)
                 self._failed(str(error))
             await asyncio.sleep(wait_s)
 
@@ -44,39 +48,53 @@ class Link:
             for frame in self.remote.frames(now_ms):
                 self.transport.send(frame)
 
+    def watch(self, now_ms: int) -> None:
+        """Note what shows with time only: that the link is good again, that garbage comes. Call it now and then."""
+        if self._told and self._is_steady(now_ms):
+            self._told.clear()
+            self._events.add("info", "link opened", f"{self.transport.url} is open again", self._node())
+        if now_ms - self._garbage_from_ms >= GARBAGE_MS:
+            self._garbage_from_ms = now_ms
+            self._weigh_garbage()
+
+    def _is_steady(self, now_ms: int) -> bool:
+        return self.is_open and now_ms - self._opened_ms >= STEADY_MS
+
     def _opened(self) -> None:
         self.is_open = True
-        if self._told:
-            self._events.add("info", "link opened", f"{self.transport.url} is open again", self._node())
-        self._told = ""
-        self.flush(monotonic_ms())
+        self._opened_ms = monotonic_ms()
+        self.flush(self._opened_ms)
 
     def _received(self, data: bytes) -> None:
         now_ms = monotonic_ms()
+        self._bytes += len(data)
         self.remote.feed(data, now_ms)
         self.flush(now_ms)
 
     def _failed(self, why: str) -> None:
+        if self._is_steady(monotonic_ms()):
+            self._told.clear()
         self.is_open = False
         self.remote.closed()
-        if why != self._told:
-            self._told = why
+        if why not in self._told:
+            self._told.add(why)
             self._events.add("error", "link failed", f"{self.transport.url}: {why}", self._node())
 
     def _node(self) -> str:
         name = self.remote.view.name
         return "" if name == self.transport.url else name
 
-    def watch_garbage(self, now_ms: int) -> None:
+    def _weigh_garbage(self) -> None:
         """One event when bad frames gather, one when the line has been clean again for a while."""
-        if now_ms - self._garbage_from_ms < GARBAGE_MS:
-            return
-        bad = self.remote.decoder.dropped + self.remote.rejected
-        count, self._garbage_seen, self._garbage_from_ms = bad - self._garbage_seen, bad, now_ms
-        if count >= GARBAGE_FRAMES and not self._garbage_told:
-            text = f"{self.transport.url}: {count} bad frames in {GARBAGE_MS // 1000} s: wrong baud rate, a bad cable, "
-            self._events.add("warning", "garbage", text + "or another program reading the port", self._node())
+        decoder = self.remote.decoder
+        seen = (decoder.dropped + self.remote.rejected, decoder.frames, self._bytes)
+        bad, good, size = (now - before for now, before in zip(seen, self._garbage_seen, strict=True))
+        self._garbage_seen = seen
+        if (bad >= GARBAGE_FRAMES or (size >= GARBAGE_BYTES and not good)) and not self._garbage_told:
             self._garbage_told = True
-        elif count == 0 and self._garbage_told:
+            text = f"{self.transport.url}: {bad} bad and {good} good frames in {GARBAGE_MS // 1000} s: "
+            text += "wrong baud rate, a bad cable, another device, or another program reading the port"
+            self._events.add("warning", "garbage", text, self._node())
+        elif bad == 0 and good and self._garbage_told:
             self._garbage_told = False
             self._events.add("info", "garbage over", f"{self.transport.url}: the line is clean again", self._node())

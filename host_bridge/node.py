@@ -12,15 +12,15 @@ from dataclasses import dataclass
 
 from gridnode.wire import WireError, schema
 from gridnode.wire.frame import FrameDecoder
-from gridnode.wire.host_session import HELLO_EPOCH, HostSession
+from gridnode.wire.host_session import HELLO_EPOCH, HELLO_SESSION, HostSession
 from gridnode.wire.stream import Receiver
-
 from host_bridge.decode import decode
 from host_bridge.model import ContactorReport, LinkState, Live, NodeView, Reading, Record, Switching
 
 RESEND_REQUEST_MS = 300
 CREDIT_BYTES = 4096
 OFFSETS_KEPT = 16
+SAME_CLOCKS_MS = 50  # two measurements that contradict each other by more than this: a clock has jumped
 
 
 def monotonic_ms() -> int:
@@ -33,8 +33,9 @@ def wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-# Where a message names a channel, so that one the node never announced is not taken.
+# Where a message names a channel or a contactor, so that one the node never announced is not taken.
 _OF_CHANNEL = {schema.INTERVAL: 2, schema.REGISTERS: 2, schema.LIVE: 1}
+_OF_CONTACTOR = {schema.SWITCHED: 2, schema.CONTACTOR: 1}
 
 
 @dataclass(slots=True)
@@ -65,7 +66,8 @@ class RemoteNode:
 
     `introduced(self, name)` gives this object the view of the node that now speaks, and says whether
     to listen to it. `greeted(self)` follows for each new session: the caller looks up what is kept of
-    the node's journal and calls `welcome`. `keep(record)` takes each new record. `gap(node, epoch,
+    the node's journal and calls `welcome`; it follows once for a node that turns out to be INCOMPATIBLE,
+    which cannot be welcomed. `keep(record)` takes each new record. `gap(node, epoch,
     oldest)` says that the node no longer has anything below `oldest`.
     """
 
@@ -82,6 +84,7 @@ class RemoteNode:
         self.session = HostSession(host_session, decode)
         self.decoder = FrameDecoder()
         self.rejected = 0  # well framed, but no message of ours
+        self.heard_ms = 0  # when the newest message came
         self._keep = keep
         self._introduced = introduced
         self._greeted = greeted
@@ -112,18 +115,21 @@ class RemoteNode:
             if message is not None:
                 self._take(message, now_ms, shift)
         if heard:
+            self.heard_ms = now_ms
             self.view.last_heard_ms = wall_ms()
 
     def _take(self, m: list, now_ms: int, shift: int) -> None:  # type: ignore[type-arg]
         kind = m[0]
         view = self.view
         if kind in _OF_CHANNEL and m[_OF_CHANNEL[kind]] >= len(view.channels):
-            self.rejected += 1
+            self._reject(m)
         elif kind == schema.INTERVAL:
             self._readings += 1
             self._keep(Reading(view.name, self.epoch, m[1], m[2], m[3] + shift, *m[3:]))
         elif kind == schema.LIVE:
             self._live(Live(m[1], m[2] + shift, *m[3:]))
+        elif kind in _OF_CONTACTOR and m[_OF_CONTACTOR[kind]] >= len(view.contactors):
+            self._reject(m)
         elif kind == schema.CONTACTOR:
             state, cause = schema.STATES[m[3]], schema.CAUSES[m[4]]
             view.contactor_reports[m[1]] = ContactorReport(m[1], m[2] + shift, state, cause, m[5], m[6])
@@ -137,15 +143,20 @@ class RemoteNode:
         elif kind == schema.REGISTERS:
             self._readings += 1
             name, epoch = view.name, self.epoch
-            self._keep(
-                Reading(name, epoch, m[1], m[2], m[3] + shift, m[3], 0, m[4], m[5], None, None, None, None, None, None, 0)
-            )
+            unknown = (None,) * 6
+            self._keep(Reading(name, epoch, m[1], m[2], m[3] + shift, m[3], 0, m[4], m[5], *unknown, 0))
         elif kind == schema.HELLO:
             self._hello(m, now_ms)
         elif kind == schema.FLOOR:
             self._gap(view.name, self.epoch, m[2])
             self._receiver().floor(m[2])
             self.session.acknowledge(CREDIT_BYTES)
+
+    def _reject(self, m: list) -> None:  # type: ignore[type-arg]
+        """Not taken. A record is acknowledged all the same, else it would come for ever and stop those behind it."""
+        self.rejected += 1
+        if m[0] in schema.RELIABLE:
+            self.kept(m[1])
 
     def _hello(self, m: list, now_ms: int) -> None:  # type: ignore[type-arg]
         self._give_up()
@@ -154,7 +165,11 @@ class RemoteNode:
         view = self.view
         view.board, view.firmware = m[4], m[5]
         if m[2] != schema.digest():
-            view.link_state = LinkState.INCOMPATIBLE
+            if view.link_state != LinkState.INCOMPATIBLE:
+                view.link_state = LinkState.INCOMPATIBLE
+                view.live.clear()
+                view.contactor_reports.clear()
+                self._greeted(self)
         else:
             fields = dict(zip((name for name, _ in schema.MESSAGES[schema.HELLO][1]), m[1:], strict=True))
             view.boot_epoch, view.reset_cause = fields["boot_epoch"], fields["reset_cause"]
@@ -166,6 +181,12 @@ class RemoteNode:
             self._first_offset = None
             self._offset_ms = now_ms - fields["node_time_ms"]
             self._greeted(self)
+
+    def awaits_welcome(self, hello: list) -> bool:  # type: ignore[type-arg]
+        """Whether the session that `hello` announced is the one to be opened now."""
+        session = self.session
+        is_same = session.hello is not None and session.hello[HELLO_SESSION] == hello[HELLO_SESSION]
+        return is_same and session.receiver is None
 
     def welcome(self, next_sequence: int, kept: Iterable[int]) -> None:
         """Open the session: all below `next_sequence`, and `kept`, is stored."""
@@ -183,7 +204,8 @@ class RemoteNode:
 
     def _receiver(self) -> Receiver:
         receiver = self.session.receiver
-        assert receiver is not None, "records come in open sessions only"
+        if receiver is None:
+            raise RuntimeError("records come in open sessions only")
         return receiver
 
     def closed(self) -> None:
@@ -205,8 +227,16 @@ class RemoteNode:
             self.view.live_trail.append((live.time_ms, power))
 
     def _measure_clock(self, round_trip_ms: int, node_ms: int, now_ms: int) -> None:
-        """The offset whose round trip was shortest among the newest is the best known."""
+        """The offset whose round trip was shortest among the newest is the best known.
+
+        Each is wrong by half its round trip at most. Where two contradict each other a clock has jumped (this
+        machine slept, say), and what was measured before is worth nothing.
+        """
+        if round_trip_ms < 0:
+            return  # an answer to nothing that we asked
         offset = now_ms - round_trip_ms / 2 - node_ms
+        if any(abs(offset - old) > (round_trip_ms + trip) / 2 + SAME_CLOCKS_MS for trip, old in self._offsets):
+            self._offsets.clear()
         self._offsets.append((round_trip_ms, offset))
         self._offset_ms = min(self._offsets)[1]
         if self._first_offset is None:
@@ -219,7 +249,7 @@ class RemoteNode:
         now_ms = monotonic_ms()
         self._command += 1
         answer: asyncio.Future[Outcome | None] = asyncio.get_running_loop().create_future()
-        expires_ms = int(now_ms + within_ms - self._offset_ms)
+        expires_ms = max(0, int(now_ms + within_ms - self._offset_ms))
         pending = _Pending(
             self._command, contactor, target, hold_s, expires_ms, now_ms + within_ms + RESEND_REQUEST_MS, now_ms, answer
         )

@@ -152,7 +152,9 @@ def run(options: argparse.Namespace, folder: Path, stack: ExitStack) -> dict[str
     process.start()
     bridge = process.connect()
     wait_online(bridge, len(nodes))
-    say(f"\n  {len(nodes)} homes, replayed (simulated), metered under MicroPython. The page:\n\n    {process.address}\n")
+    say(
+        f"\n  {len(nodes)} homes, replayed (simulated), metered under MicroPython. The page:\n\n    {process.address}\n"
+    )
     if options.seconds is None:
         say("  Ctrl-C ends it.")
         while all(node.running for node in nodes) and process.process and process.process.poll() is None:
@@ -188,7 +190,9 @@ def main() -> int:
     )
     parser.add_argument("--seconds", type=float, help="run for so long, then print what was measured")
     parser.add_argument("--homes", type=int, default=3, choices=range(1, homes.HOMES + 1), metavar="1..17")
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="of the page (default: %(default)s or a free one)")
+    parser.add_argument(
+        "--port", type=int, default=DEFAULT_PORT, help="of the page (default: %(default)s or a free one)"
+    )
     parser.add_argument("--json", action="store_true", help="print the figures as one JSON object")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep database, configuration and logs here")
     options = parser.parse_args()

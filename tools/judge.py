@@ -1,4 +1,4 @@
-"""Holds what a bridge has stored against what the replayed homes truly used: nothing lost, nothing twice, energy exact."""
+"""Holds what a bridge has stored against what the replayed homes truly used: all there, once, and exact."""
 
 import sqlite3
 from pathlib import Path

@@ -12,18 +12,17 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import astuple, dataclass
+from datetime import tzinfo
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
-from zoneinfo import ZoneInfo
 
 from host_bridge.config import StoreConfig
 from host_bridge.events import EventLog
-from host_bridge.model import Command, Event, Reading, Record
+from host_bridge.model import Command, Event, Reading, Record, StoreError
 from host_bridge.store import tables
 from host_bridge.store.reader import Interval, Reader
 from host_bridge.store.retention import Days
-from host_bridge.store.tables import StoreError
 from host_bridge.store.writer import Batch, Committed, Writer
 
 __all__ = ["Interval", "Store", "StoreError", "StoreHealth"]
@@ -74,7 +73,7 @@ class Store:
         path: Path,
         config: StoreConfig,
         events: EventLog,
-        timezone: ZoneInfo,
+        timezone: tzinfo,
         on_committed: Callable[[Identities], None],
         on_forgotten: Callable[[Identities], None] = lambda identities: None,
     ) -> None:

@@ -6,15 +6,15 @@ Read-only, so that a long read never holds up a commit. A file that was replaced
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import fields
+from datetime import tzinfo
 from pathlib import Path
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
-from host_bridge.model import Command, Event, Reading, Refusal, Verdict
+from host_bridge.model import Command, Event, Reading, Refusal, StoreError, Verdict
 from host_bridge.store import tables
 from host_bridge.store.journal import LAST
 from host_bridge.store.rollup import day_bounds
-from host_bridge.store.tables import MS_PER_H, READING_COLUMNS, StoreError
+from host_bridge.store.tables import MS_PER_H, READING_COLUMNS
 
 
 class Interval(NamedTuple):
@@ -55,7 +55,7 @@ _RAW = """FROM (
 class Reader:
     """Reads; every method raises StoreError in words when the database cannot be read."""
 
-    def __init__(self, path: Path, timezone: ZoneInfo) -> None:
+    def __init__(self, path: Path, timezone: tzinfo) -> None:
         self.saw_damage = False
         self._path = path
         self._day_bounds = day_bounds(timezone)

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from host_bridge.model import Reading
+from host_bridge.model import Reading, StoreError
 
 APPLICATION_ID = 0x67724E58  # "grNX": this file is ours
 BUSY_TIMEOUT_MS = 1000
@@ -74,10 +74,6 @@ ESSENTIAL = ("nodes", "journals", "registers")
 SALVAGED = ("rollup_day", "rollup_quarter", "rollup_minute", "commands", "gaps", "events")
 
 READING_COLUMNS = ("node_id", "epoch", *Reading._fields[2:])
-
-
-class StoreError(Exception):
-    """The database cannot be used; the text says why and what to do."""
 
 
 def connect(path: Path) -> sqlite3.Connection:

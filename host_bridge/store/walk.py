@@ -5,8 +5,8 @@ special case. Its cursor, its last registers and the sums change in the caller's
 """
 
 import sqlite3
+from datetime import tzinfo
 from itertools import chain
-from zoneinfo import ZoneInfo
 
 from host_bridge.store import tables
 from host_bridge.store.journal import Journal, JournalKey, Journals
@@ -30,7 +30,7 @@ _WIDEN_MARK = "ON CONFLICT DO UPDATE SET last = excluded.last"  # the walk only 
 class Walk:
     """Takes steps; `registers` is a copy of what the database holds and is dropped with it."""
 
-    def __init__(self, timezone: ZoneInfo) -> None:
+    def __init__(self, timezone: tzinfo) -> None:
         self._rollup = Rollup(timezone)
         self._registers: dict[tuple[int, int], dict[int, Register]] = {}  # (node_id, epoch) -> channel -> register
         self._doubted: set[tuple[str, int, int]] = set()

@@ -9,15 +9,14 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import tzinfo
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
-from host_bridge.model import Event, Reading, Record, Switching
+from host_bridge.model import Event, Reading, Record, StoreError, Switching
 from host_bridge.store import retention, tables
 from host_bridge.store.journal import LAST, JournalKey, Journals
-from host_bridge.store.tables import StoreError
 from host_bridge.store.walk import Walk
 
 Gaps = dict[JournalKey, list[tuple[int, int]]]  # ranges [first, beyond) of sequences that will never come
@@ -51,7 +50,7 @@ class Note(NamedTuple):
 class Writer:
     """The one writing connection, and what is known of each journal."""
 
-    def __init__(self, path: Path, timezone: ZoneInfo) -> None:
+    def __init__(self, path: Path, timezone: tzinfo) -> None:
         self.notes: list[Note] = []
         self.suspect = False  # the file may be damaged: read it whole before the next use
         self._path = path

@@ -1,7 +1,8 @@
 """A serial port through pyserial: a device path, /dev/serial/by-id/..., socket://, rfc2217://.
 
-pyserial blocks, and some of its URLs have no file descriptor to wait on, so each link has two
-threads of its own: one opens and reads, one writes. Both end with the link.
+pyserial blocks, and some of its URLs have no file descriptor to wait on, so each life of a port has two
+threads of its own: one opens, reads and closes, one writes. Both end with it, and no port is opened
+again before they have.
 """
 
 import asyncio
@@ -9,38 +10,60 @@ import errno
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 import serial
 
 from host_bridge.transport import LinkError
 
 OPEN_WITHIN_S = 10.0
-READ_TIMEOUT_S = 0.2  # how long a closed link may keep its thread
-OUT_FRAMES = 256  # waiting to be written; a peer that does not read costs no more memory than this
+TURN_S = 0.2  # the longest that a thread waits for anything before it looks whether its port is still wanted
+OUT_FRAMES = 64  # waiting to be written; a peer that does not read costs no more memory than this
+IN_BYTES, IN_PORTIONS = 4096, 16  # of one portion, and portions waiting for the loop: a flood costs no more
 
+_IN_USE = "in use by another program: close it, or give it another port"
+_NOT_PERMITTED = "no permission: add the user of the bridge to the group dialout"
+_GONE = "the device went away: is it still plugged in?"
+_NO_PORT = "this is no serial port: correct its url"
 _CURES = {
     errno.ENOENT: "no such port: is the board plugged in? /dev/serial/by-id lists what is",
-    errno.EACCES: "no permission: add the user of the bridge to the group dialout",
-    errno.EPERM: "no permission: add the user of the bridge to the group dialout",
-    errno.EBUSY: "in use by another program: close it, or give it another port",
-    errno.EAGAIN: "in use by another program: close it, or give it another port",
+    errno.EACCES: _NOT_PERMITTED,
+    errno.EPERM: _NOT_PERMITTED,
+    errno.EBUSY: _IN_USE,
+    errno.EAGAIN: _IN_USE,
+    errno.EIO: _GONE,
+    errno.ENXIO: _GONE,
+    errno.ENODEV: _GONE,
+    errno.ENOTTY: _NO_PORT,
+    errno.EISDIR: _NO_PORT,
     errno.ECONNREFUSED: "connection refused: is the serial server running there?",
+    errno.ECONNRESET: "the serial server closed the connection",
+    errno.EPIPE: "the serial server closed the connection",
+}
+_PHRASES = {  # what pyserial says in text alone
+    "exclusively lock": _IN_USE,
+    "multiple access": "the device went away, or another program reads the same port",
+    "socket disconnected": _CURES[errno.ECONNRESET],
+    "reader thread died": _CURES[errno.ECONNRESET],
+    "does not seem to support RFC2217": "what answers there does not speak RFC 2217: is it the right port number?",
+    "expected a string in the form": "the url is not complete: write socket://host:port or rfc2217://host:port",
+    "not supported between instances of": "the url is not complete: write socket://host:port or rfc2217://host:port",
 }
 
 
 def explain(error: BaseException) -> str:
     """An error of pyserial or the system in words that say what to do."""
-    number = getattr(error, "errno", None)
-    cause = error.__context__
-    while number is None and cause is not None:
-        number = getattr(cause, "errno", None)
-        cause = cause.__context__
     text = str(error)
-    if "exclusively lock" in text:
-        number = errno.EBUSY
-    if number is None and "multiple access" in text:
-        return "the device went away, or another program reads the same port"
-    return _CURES.get(number or 0, text or type(error).__name__)
+    for phrase, words in _PHRASES.items():
+        if phrase in text:
+            return words
+    cause: BaseException | None = error
+    while cause is not None:
+        number = getattr(cause, "errno", None) or (cause.args or (None,))[0]  # termios.error has it in args alone
+        if isinstance(number, int) and number in _CURES:
+            return _CURES[number]
+        cause = cause.__context__
+    return text or type(error).__name__
 
 
 class SerialTransport:
@@ -49,72 +72,123 @@ class SerialTransport:
     def __init__(self, url: str, baud: int = 115200) -> None:
         self.url = url
         self._baud = baud
-        self._out: queue.Queue[bytes] = queue.Queue(OUT_FRAMES)
+        self._life: _Life | None = None  # the newest; it may still be closing its port
 
     def send(self, data: bytes) -> None:
-        try:
-            self._out.put_nowait(data)
-        except queue.Full:
-            pass  # the session sends again what matters
+        if self._life is not None:
+            with suppress(queue.Full):  # the session sends again what matters
+                self._life.out.put_nowait(data)
 
     async def run(self, opened: Callable[[], None], received: Callable[[bytes], None]) -> None:
-        loop = asyncio.get_running_loop()
-        is_open: asyncio.Future[None] = loop.create_future()
-        ended: asyncio.Future[str] = loop.create_future()
-        stop = threading.Event()
-
-        def tell(future: "asyncio.Future[str] | asyncio.Future[None]", value: str | None) -> None:
-            if not future.done():
-                future.set_result(value)  # type: ignore[arg-type]
-
-        def call(function: Callable[..., None], *arguments: object) -> None:
-            try:
-                loop.call_soon_threadsafe(function, *arguments)
-            except RuntimeError:
-                stop.set()  # the loop has ended before this thread
-
-        def work() -> None:
-            try:
-                port = serial.serial_for_url(self.url, self._baud, timeout=READ_TIMEOUT_S, exclusive=True)
-            except (OSError, ValueError) as error:
-                call(tell, ended, explain(error))
-                return
-            self._out = queue.Queue(OUT_FRAMES)
-            threading.Thread(target=_write, args=(port, self._out, stop), daemon=True).start()
-            call(tell, is_open, None)
-            call(tell, ended, _read(port, stop, lambda data: call(received, data)))
-            stop.set()
-
-        threading.Thread(target=work, name=f"link {self.url}", daemon=True).start()
+        await self._ended()
+        life = self._life = _Life(self.url, self._baud, received)
         try:
-            await asyncio.wait((is_open, ended), timeout=OPEN_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
-            if not is_open.done():
-                raise LinkError(ended.result() if ended.done() else f"does not open within {OPEN_WITHIN_S:.0f} s")
-            opened()
-            raise LinkError(await ended)
+            waited = (life.is_open, life.failed)
+            await asyncio.wait(waited, timeout=OPEN_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+            if not life.failed.done():
+                if not life.is_open.done():
+                    raise LinkError(f"does not open within {OPEN_WITHIN_S:.0f} s")
+                opened()
+            raise LinkError(await life.failed)
         finally:
-            stop.set()
+            life.stop.set()
+
+    async def _ended(self) -> None:
+        """The port's last life is over. Raises LinkError when it hangs: one more thread would hang beside it."""
+        last = self._life
+        deadline = asyncio.get_running_loop().time() + OPEN_WITHIN_S
+        while last is not None and last.thread.is_alive():
+            if asyncio.get_running_loop().time() >= deadline:
+                raise LinkError(f"does not open within {OPEN_WITHIN_S:.0f} s")
+            await asyncio.sleep(TURN_S / 10)
 
 
-def _read(port: serial.Serial, stop: threading.Event, received: Callable[[bytes], None]) -> str:
-    """Hand on what comes until the port fails or `stop` is set; return why it ended."""
-    try:
-        while not stop.is_set():
-            data = port.read(1)
-            if data:
-                received(data + port.read(port.in_waiting))
-        return "closed"
-    except (OSError, TypeError) as error:  # pyserial reads from None when closed under its feet
-        return explain(error)
-    finally:
-        port.close()
+class _Life:
+    """A port from before it is opened until after it is closed. Made on the loop, then on its own threads."""
 
+    def __init__(self, url: str, baud: int, received: Callable[[bytes], None]) -> None:
+        self._url = url
+        self._baud = baud
+        self._received = received
+        self._loop = asyncio.get_running_loop()
+        self._room = threading.Semaphore(IN_PORTIONS)
+        self._write_error = ""
+        self.is_open: asyncio.Future[None] = self._loop.create_future()
+        self.failed: asyncio.Future[str] = self._loop.create_future()  # why, once the port is closed
+        self.stop = threading.Event()
+        self.out: queue.Queue[bytes] = queue.Queue(OUT_FRAMES)
+        self.thread = threading.Thread(target=self._live, name=f"link {url}", daemon=True)
+        self.thread.start()
 
-def _write(port: serial.Serial, out: "queue.Queue[bytes]", stop: threading.Event) -> None:
-    while not stop.is_set():
+    def _live(self) -> None:
+        # Whatever pyserial raises is a failure of this link and of no other: TypeError for a url without a port,
+        # termios.error for a device that goes away while it is set up, AttributeError for one closed under its feet.
         try:
-            port.write(out.get(timeout=READ_TIMEOUT_S))
-        except queue.Empty:
-            pass
-        except (OSError, TypeError):
-            return  # the reading thread sees the same failure and reports it
+            port = self._open()
+        except Exception as error:
+            self._call(self._set_failed, explain(error))
+            return
+        writer = threading.Thread(target=self._write, args=(port,), name=f"link out {self._url}", daemon=True)
+        writer.start()
+        why = "closed"
+        try:
+            self._read(port)
+        except Exception as error:
+            why = explain(error)
+        self.stop.set()
+        writer.join()  # else it might write into a file that has got the port's number
+        with suppress(Exception):
+            port.close()
+        self._call(self._set_failed, self._write_error or why)
+
+    def _open(self) -> serial.Serial:
+        port = serial.serial_for_url(self._url, self._baud, timeout=TURN_S, exclusive=True, do_not_open=True)
+        if not self._url.startswith("rfc2217:"):  # which has 5 s of its own
+            port.write_timeout = TURN_S
+        port.open()
+        return port
+
+    def _read(self, port: serial.Serial) -> None:
+        """Hand on what comes until the port fails or is no longer wanted."""
+        self._call(self._set_open)
+        while not self.stop.is_set():
+            data = port.read(1)
+            while data and len(data) < IN_BYTES and (waiting := port.in_waiting):
+                data += port.read(min(waiting, IN_BYTES - len(data)))
+            while data and not self.stop.is_set():
+                if self._room.acquire(timeout=TURN_S):
+                    self._call(self._deliver, data)
+                    break
+
+    def _write(self, port: serial.Serial) -> None:
+        while not self.stop.is_set():
+            try:
+                port.write(self.out.get(timeout=TURN_S))
+            except queue.Empty:
+                pass
+            except serial.SerialTimeoutException:
+                pass  # the peer does not read: this frame is lost
+            except Exception as error:
+                self._write_error = explain(error)
+                self.stop.set()
+
+    def _call(self, function: Callable[..., None], *arguments: object) -> None:
+        try:
+            self._loop.call_soon_threadsafe(function, *arguments)
+        except RuntimeError:
+            self.stop.set()  # the loop has ended before this thread
+
+    # On the loop
+
+    def _deliver(self, data: bytes) -> None:
+        self._room.release()
+        if not self.stop.is_set():
+            self._received(data)
+
+    def _set_open(self) -> None:
+        if not self.is_open.done():
+            self.is_open.set_result(None)
+
+    def _set_failed(self, why: str) -> None:
+        if not self.failed.done():
+            self.failed.set_result(why)

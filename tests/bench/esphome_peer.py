@@ -53,7 +53,9 @@ def device(listener: socket.socket, states: int) -> None:
     """Serve one client: answer its greeting, then send `states` sensor states."""
     connection, _ = listener.accept()
     stream = connection.makefile("rb")
-    portion = b"".join(_packed(25, SensorStateResponse(key=1 + k % SENSORS, state=230.0 + k * 0.37)) for k in range(100))
+    portion = b"".join(
+        _packed(25, SensorStateResponse(key=1 + k % SENSORS, state=230.0 + k * 0.37)) for k in range(100)
+    )
     answers = {
         HELLO: [(2, HelloResponse(api_version_major=1, api_version_minor=10, server_info="bench", name="bench"))],
         DEVICE_INFO: [(10, DeviceInfoResponse(name="bench", mac_address="02:00:00:00:00:01"))],

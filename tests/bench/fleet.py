@@ -13,7 +13,6 @@ from gridnode.node.ring import Ring
 from gridnode.wire import schema
 from gridnode.wire.frame import FrameDecoder
 from gridnode.wire.node_session import NodeSession
-
 from host_bridge.app import Bridge
 from host_bridge.config import BridgeConfig, Config
 from host_bridge.node import monotonic_ms
@@ -113,7 +112,9 @@ async def _measure(folder: Path) -> list[Figure]:
         Figure("readings of 1,000 nodes at 1 Hz", len(delays), "readings"),
         Figure("of them lost", lost, "readings", 0, at_least=False),
         Figure("p50 from bytes to committed", delays[len(delays) // 2] / interval_s, "commit intervals"),
-        Figure("p99 from bytes to committed", delays[len(delays) * 99 // 100] / interval_s, "commit intervals", 2, False),
+        Figure(
+            "p99 from bytes to committed", delays[len(delays) * 99 // 100] / interval_s, "commit intervals", 2, False
+        ),
         Figure("processor share of the bridge", share, "of one core"),
     ]
 

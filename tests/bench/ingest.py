@@ -18,10 +18,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import cbor2
+
 from gridnode.wire import packet, schema
 from gridnode.wire.frame import CRC_BYTES
-
-from host_bridge.model import LinkState, NodeView, Reading, Record
+from host_bridge.model import LinkState, NodeView, Record
 from host_bridge.node import RemoteNode
 from host_bridge.store import tables
 from host_bridge.store.writer import Batch, Writer
@@ -44,7 +44,14 @@ LIMIT_SHARE, PEER_TIMES = 0.40, 3.0
 
 def registers(node: int, sequence: int) -> list[int]:
     """A REGISTERS message of 21 bytes, as a sealed frame carries it in 37."""
-    return [schema.REGISTERS, sequence, 0, 3_600_000 + sequence * 60_000, 123_456_789 + node + 4000 * sequence, 77_700_000]
+    return [
+        schema.REGISTERS,
+        sequence,
+        0,
+        3_600_000 + sequence * 60_000,
+        123_456_789 + node + 4000 * sequence,
+        77_700_000,
+    ]
 
 
 def interval(node: int, sequence: int) -> list[int]:

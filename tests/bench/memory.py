@@ -82,5 +82,3 @@ def run(say: Callable[[str], None]) -> list[Figure]:
         Figure("of it grown since the fifth minute", (live[-1] - live[5]) / 1000, "kB"),
         Figure("node's heap taken per metered sample", heap["bytes_per_sample"], "bytes", 0, at_least=False),
     ]
-
-

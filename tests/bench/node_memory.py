@@ -1,6 +1,6 @@
 """Runs under MicroPython: the node program of boards/unix for ten simulated minutes, flat out; prints its heap.
 
-    micropython node_memory.py FOLDER     (FOLDER has unit.json, as for main.py)
+micropython node_memory.py FOLDER     (FOLDER has unit.json, as for main.py)
 """
 
 import gc

@@ -193,7 +193,7 @@ def has_dbstat():
 
 @pytest.mark.skipif(not has_dbstat(), reason="this SQLite cannot tell which page is whose (no dbstat)")
 @pytest.mark.parametrize(
-    ("table", "found_by"), [("readings", "reading"), ("readings", "opening"), ("events", "committing")]
+    ("table", "found_by"), [("rollup_minute", "reading"), ("readings", "opening"), ("events", "committing")]
 )
 def test_damage_while_running(path, table, found_by):
     async def go():
@@ -207,7 +207,7 @@ def test_damage_while_running(path, table, found_by):
             overwrite(path, table)
             if found_by == "reading":
                 with pytest.raises(StoreError, match="damaged"):
-                    await kit.store.readings("home-01", 0, 0, START + DAY, "raw", 1000)
+                    await kit.store.readings("home-01", 0, 0, START + DAY, "minute", 1000)
                 await kit.until(lambda: "database damaged" in kit.kinds())
             kit.log.add("info", "tested", "an event to store")
             kit.store.add(reading(500))

@@ -1,4 +1,4 @@
-"""The whole system for tests: real node programs under MicroPython on pseudo-terminals, the real bridge in its own process."""
+"""The whole system for tests: real node programs under MicroPython, the real bridge in its own process."""
 
 from contextlib import ExitStack
 from pathlib import Path

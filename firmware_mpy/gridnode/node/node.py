@@ -72,7 +72,7 @@ class Node:
     def _report(self, now_ms: int):
         # An interval ends with the first window past its time, so that energy and time belong together.
         channels = self._channels
-        if all([channel.end_us >= self._interval_due_ms * 1000 for channel in channels]):
+        if all(channel.end_us >= self._interval_due_ms * 1000 for channel in channels):
             for index, channel in enumerate(channels):
                 self.ring.append([schema.INTERVAL, 0, index] + list(channel.take_interval()))
             while self._interval_due_ms * 1000 <= channels[0].end_us:

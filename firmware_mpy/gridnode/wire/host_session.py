@@ -48,6 +48,7 @@ class HostSession:
         self.credit_bytes = 0
         self.repeats = 0
         self.ignored = 0
+        self._session = 0  # of this pair; see schema.REQUEST
         self._decode = decode
         self._writer = packet.Writer()
         self._called_ms = -CALL_EVERY_MS
@@ -81,7 +82,7 @@ class HostSession:
             self._answered(message[1])
         elif kind == schema.FLOOR and message[1] != self.hello[HELLO_EPOCH]:
             return None
-        elif kind == schema.OUTCOME and message[1] != self.hello[HELLO_SESSION]:
+        elif kind == schema.OUTCOME and message[1] != self._session:
             return None
         return message
 
@@ -105,6 +106,7 @@ class HostSession:
             return None
         self.receiver = None
         self._urgent = {}
+        self._session = message[HELLO_SESSION] ^ self.host_session
         self._buffer_bytes = max(message[HELLO_BUFFER], BUFFER_MIN)
         self._unread_bytes = 0
         self._pings = []
@@ -130,8 +132,7 @@ class HostSession:
 
     def request(self, command: int, contactor: int, target: int, hold_s: int, expires_ms: int):
         """Send a request, or send it again."""
-        session = self.hello[HELLO_SESSION]
-        self._urgent[command] = [schema.REQUEST, session, command, contactor, target, hold_s, expires_ms]
+        self._urgent[command] = [schema.REQUEST, self._session, command, contactor, target, hold_s, expires_ms]
 
     def close(self):
         """The link is gone: nothing holds until the next HELLO."""
@@ -174,7 +175,7 @@ class HostSession:
         if now_ms - self._pinged_ms >= wait_ms:
             self._pinged_ms = now_ms
             self._ack_due = True  # repeats the credit, in case an ACK that raised it was lost
-            out.append(self._frame([schema.PING, self.hello[HELLO_SESSION], now_ms]))
+            out.append(self._frame([schema.PING, self._session, now_ms]))
             self._pings.append([now_ms, self._unread_bytes])
 
     def _answered(self, host_time_ms):

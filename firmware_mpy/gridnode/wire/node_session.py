@@ -21,6 +21,7 @@ class NodeSession:
         self._new_session = new_session
         self.node_session = new_session()
         self.host_session = 0  # of the host that welcomed us; 0: none
+        self._session = 0  # of this pair; see schema.REQUEST
         self._journal = journal
         self._sender = Sender(journal)
         self._hello = hello
@@ -74,7 +75,7 @@ class NodeSession:
             self._urgent.append(message)
 
     def _pinged(self, message, now_ms):
-        if message[1] == self.node_session:
+        if message[1] == self._session:
             self._heard_ms = now_ms
             self._say([schema.PONG, message[2], now_ms])
         else:
@@ -100,11 +101,12 @@ class NodeSession:
             self.ignored += 1
             return
         if self.open and host_session != self.host_session:
-            self._called(host_session)  # both would number their requests alike: a session has one host
+            self._called(host_session)
             return
         self._heard_ms = now_ms
         if not self.open:
             self.host_session = host_session
+            self._session = node_session ^ host_session
             self._sender.restart()
         self._progress(epoch, next_sequence, bitmap, credit, now_ms)
 
@@ -119,9 +121,9 @@ class NodeSession:
         self._sender.acknowledge(next_sequence, bitmap, credit, now_ms)
 
     def _requested(self, message, now_ms):
-        _, node_session, command, contactor, target, hold_s, expires_ms = message
-        if node_session != self.node_session:
-            self._refuse(node_session, command, "wrong session")
+        _, session, command, contactor, target, hold_s, expires_ms = message
+        if session != self._session:
+            self._refuse(session, command, "wrong session")
             return
         self._heard_ms = now_ms
         for known, outcome in self._outcomes:
@@ -129,22 +131,22 @@ class NodeSession:
                 self._say(outcome)
                 return
         if command <= self._highest:
-            self._refuse(node_session, command, "repeat too old")
+            self._refuse(session, command, "repeat too old")
             return
         self._highest = command
         if now_ms > expires_ms:
             reason, state, hold_ms, wait_ms = "expired", None, 0, 0
         else:
             reason, state, hold_ms, wait_ms = self._command(contactor, target, hold_s, now_ms)
-        self._remember(command, self._outcome(node_session, command, reason, state, hold_ms, wait_ms))
+        self._remember(command, self._outcome(session, command, reason, state, hold_ms, wait_ms))
 
-    def _outcome(self, node_session, command, reason, state, hold_ms, wait_ms):
+    def _outcome(self, session, command, reason, state, hold_ms, wait_ms):
         result = 1 if reason == "none" else 0
         code = schema.REASONS.index(reason)
-        return [schema.OUTCOME, node_session, command, result, code, state, hold_ms, wait_ms]
+        return [schema.OUTCOME, session, command, result, code, state, hold_ms, wait_ms]
 
-    def _refuse(self, node_session, command, reason):
-        self._say(self._outcome(node_session, command, reason, None, 0, 0))
+    def _refuse(self, session, command, reason):
+        self._say(self._outcome(session, command, reason, None, 0, 0))
 
     def _remember(self, command, outcome):
         if len(self._outcomes) == OUTCOMES_KEPT:

@@ -95,12 +95,12 @@ MESSAGES = {
         ),
     ),
     FLOOR: ("floor", (("journal_epoch", "uint"), ("oldest_sequence", "uint"))),
-    PING: ("ping", (("node_session", "uint"), ("host_time_ms", "uint"))),
+    PING: ("ping", (("session", "uint"), ("host_time_ms", "uint"))),
     PONG: ("pong", (("host_time_ms", "uint"), ("node_time_ms", "uint"))),
     REQUEST: (
         "request",
         (
-            ("node_session", "uint"),
+            ("session", "uint"),  # node_session XOR host_session: of this pair and no other
             ("command", "uint"),  # rises within a session
             ("contactor", "uint"),
             ("target", "state"),
@@ -111,7 +111,7 @@ MESSAGES = {
     OUTCOME: (
         "outcome",
         (
-            ("node_session", "uint"),
+            ("session", "uint"),
             ("command", "uint"),
             ("result", "result"),
             ("reason", "reason"),
