@@ -133,7 +133,6 @@ class Dispatch:
 
     def _tell(self, command: Command) -> None:
         if command.refusal not in (Refusal.UNKNOWN_NODE, Refusal.UNKNOWN_CONTACTOR):
-            if command.refusal not in (Refusal.UNKNOWN_NODE, Refusal.UNKNOWN_CONTACTOR):  # `last` grows with the fleet only
             self.last[(command.node, command.contactor)] = command
         hold = f" for {command.hold_s} s" if command.target == "closed" else ""
         text = f"{command.contactor} {command.target}{hold}, asked by {command.asked_by}: {command.verdict}"

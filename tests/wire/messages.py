@@ -1,0 +1,57 @@
+"""Messages of every kind for the tests: typical ones, and ones whose every field is at a limit."""
+
+from gridnode.wire import schema
+
+HEAD = [schema.WIRE_VERSION, schema.digest()]
+TYPICAL = (
+    [schema.HELLO] + HEAD + ["home-1", "unix", "0.1.0", 3, "power on", 12345, 987654321, 263, 55555, 0, 17, 60, 900]
+    + [["grid", "pv"], ["heater"]],
+    [schema.WELCOME, schema.digest(), 987654321, 424242, 55555, 9, 5, 4096],
+    [schema.CALL, 424242],
+    [schema.ACK, 55555, 10, 0, 4096],
+    [schema.FLOOR, 55555, 7],
+    [schema.PING, 987509979, 3600000],
+    [schema.PONG, 3600000, 12399],
+    [schema.REQUEST, 987509979, 1, 0, 1, 900, 15345],
+    [schema.OUTCOME, 987509979, 1, 1, 0, 1, 900000, 0],
+    [schema.OUTCOME, 987509979, 2, 0, 1, None, 0, 0],
+    [schema.REGISTERS, 0, 0, 0, 123456789, 77700000],
+    [schema.INTERVAL, 10, 1, 3600000, 60000, 123456789, 77700000, -1200000, 210000, 1218000, 229800, 5300, 50012, 0],
+    [schema.INTERVAL, 11, 0, 3660000, 60000, 123476789, 77700000, 1200000, None, None, None, 5300, None, 1],
+    [schema.SWITCHED, 12, 0, 3661000, 1, 1, 900000],
+    [schema.LIVE, 0, 3662000, 123477000, 77700000, 1204000, -10, 1204000, 230100, 5232, 49987, 0],
+    [schema.CONTACTOR, 0, 3662000, 1, 1, 899000, 29000],
+)  # fmt: skip
+
+
+def limits(kind):
+    """(least, greatest) value of a field type."""
+    if kind[-1] == "?":
+        return None, limits(kind[:-1])[1]
+    if kind == "int":
+        return -schema.INT_MAX, schema.INT_MAX
+    if kind == "uint":
+        return 0, schema.INT_MAX
+    if kind in schema.NAMES:
+        return 0, len(schema.NAMES[kind]) - 1
+    if kind == "bytes":
+        return b"", b"\xff" * schema.TEXT_MAX
+    if kind == "text":
+        return "", "\u20ac" * 10
+    return [], ["\u00e4" * 2] * schema.TEXTS_MAX
+
+
+def at_limits(number, which):
+    """Message `number` with every field at its least (0) or greatest (1) value."""
+    return [number] + [limits(kind)[which] for _, kind in schema.MESSAGES[number][1]]
+
+
+def everything():
+    """Every message of this module, named."""
+    named = []
+    for message in TYPICAL:
+        named.append((schema.MESSAGES[message[0]][0], message))
+    for number in sorted(schema.MESSAGES):
+        for which, word in enumerate(("least", "greatest")):
+            named.append((schema.MESSAGES[number][0] + " " + word, at_limits(number, which)))
+    return named
