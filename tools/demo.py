@@ -9,10 +9,7 @@ minute and an hour of the recording passes in a minute, so that there is somethi
 
 import argparse
 import json
-import os
 import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,104 +21,12 @@ from typing import Any
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from host_bridge import client
-from host_bridge.config import Config, load
-from host_bridge.service.auth import entry_address, load_token
 from tools import homes, judge
-from tools.nodes import ROOT, NodesError, UnixNode, die_with_parent
+from tools.household import Household
+from tools.nodes import NodesError
 
-SPEED, START_HOUR, INTERVAL_S = 60, 12 * 24 + 10, 5  # a morning in August: one home exports, one imports, one turns
-ONLINE_WITHIN_S = 30
+INTERVAL_S = 5
 DEFAULT_PORT = 8080
-
-
-def free_port(wanted: int) -> int:
-    """`wanted` if nobody listens there, else one that is free."""
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise NodesError("no port is free on the loopback interface")
-
-
-def write_config(folder: Path, port: int, nodes: list[UnixNode]) -> Path:
-    """A configuration as a user would write it: one link for each node's port."""
-    links = "".join(f'\n[[link]]\nurl = "{node.port}"\n' for node in nodes)
-    path = folder / "gridnexus.toml"
-    path.write_text(f'[bridge]\nname = "gridnexus demo"\nstate_dir = "state"\n\n[web]\nport = {port}\n{links}')
-    return path
-
-
-class BridgeProcess:
-    """`gridnexus run` in a process of its own."""
-
-    def __init__(self, config_file: Path) -> None:
-        self.config: Config = load(config_file)
-        self._command = [sys.executable, "-m", "host_bridge.cli", "--config", str(config_file), "run"]
-        self._log = config_file.with_name("bridge.log")
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it; `connect` waits until it answers."""
-        path = os.pathsep.join([str(ROOT / "firmware_mpy"), str(ROOT)])
-        with self._log.open("ab") as log:
-            self.process = subprocess.Popen(
-                self._command,
-                env={**os.environ, "PYTHONPATH": path},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                preexec_fn=die_with_parent,  # noqa: PLW1509 (no thread of ours forks)
-            )
-
-    def connect(self, within_s: float = ONLINE_WITHIN_S) -> client.Bridge:
-        """A client of the bridge, once it answers. Raises NodesError with the bridge's log."""
-        deadline = time.monotonic() + within_s
-        while time.monotonic() < deadline and self.process is not None and self.process.poll() is None:
-            try:
-                bridge = client.connect(self.config, None, None)
-                bridge.bridge()
-                return bridge
-            except client.BridgeError:
-                time.sleep(0.2)
-        raise NodesError(f"the bridge did not start:\n{self.log()}")
-
-    @property
-    def address(self) -> str:
-        """Where a person gets in; holds the access token."""
-        return entry_address(self.config, load_token(self.config.token_file))
-
-    def log(self) -> str:
-        """What it printed."""
-        return self._log.read_text(errors="replace") if self._log.exists() else ""
-
-    def stop(self, number: int = signal.SIGTERM) -> None:
-        """End it and wait; SIGKILL is a power cut."""
-        if self.process is not None:
-            if self.process.poll() is None:
-                self.process.send_signal(number)
-            try:
-                self.process.wait(15)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-            self.process = None
-
-
-def wait_online(bridge: client.Bridge, count: int) -> None:
-    """Return when `count` nodes are online. Raises NodesError."""
-    deadline = time.monotonic() + ONLINE_WITHIN_S
-    states: list[str] = []
-    while time.monotonic() < deadline:
-        states = [f"{node['name']} {node['link_state']}" for node in bridge.nodes()]
-        if sum(state.endswith(" online") for state in states) >= count:
-            return
-        time.sleep(0.2)
-    raise NodesError(f"not all nodes came online: {', '.join(states) or 'none was heard'}")
 
 
 def exercise(bridge: client.Bridge, node: dict[str, Any]) -> list[dict[str, Any]]:
@@ -138,34 +43,18 @@ def exercise(bridge: client.Bridge, node: dict[str, Any]) -> list[dict[str, Any]
 
 def run(options: argparse.Namespace, folder: Path, stack: ExitStack) -> dict[str, Any] | None:
     """The demo in `folder`; `stack` ends whatever was started. Returns the figures when it is a measured run."""
-    say = print if not options.json else lambda *text: print(*text, file=sys.stderr)
-    profiles = homes.fetch(homes.default_cache())[: options.homes]
-    nodes = []
-    for profile in profiles:
-        settings = {"speed": SPEED, "start_hour": START_HOUR, "interval_s": INTERVAL_S}
-        node = UnixNode(folder / profile.stem, profile.stem, profile, **settings)
-        stack.callback(node.close)
-        nodes.append(node)
-        node.start()
-    process = BridgeProcess(write_config(folder, free_port(options.port), nodes))
-    stack.callback(process.stop)
-    process.start()
-    bridge = process.connect()
-    wait_online(bridge, len(nodes))
-    say(
-        f"\n  {len(nodes)} homes, replayed (simulated), metered under MicroPython. The page:\n\n    {process.address}\n"
-    )
+    out = sys.stderr if options.json else sys.stdout
+    household = Household(folder, stack, options.homes, INTERVAL_S, options.port)
+    print(f"\n  {options.homes} homes, replayed (simulated), metered under MicroPython. The page:", file=out)
+    print(f"\n    {household.url}\n", file=out, flush=True)
     if options.seconds is None:
-        say("  Ctrl-C ends it.")
-        while all(node.running for node in nodes) and process.process and process.process.poll() is None:
+        print("  Ctrl-C ends it.", file=out)
+        while household.running:
             time.sleep(0.5)
-        raise NodesError("a part has ended by itself:\n" + process.log() + "".join(node.log() for node in nodes))
-    commands = watch(options, bridge)
-    process.stop()
-    for node in nodes:
-        node.kill()
-    journeys = {node.name: (profile, START_HOUR, SPEED) for node, profile in zip(nodes, profiles, strict=True)}
-    return judge.judge(process.config.database, journeys) | judge.of_commands(commands)
+        raise NodesError("a part has ended by itself:\n" + household.logs())
+    commands = watch(options, household.client)
+    household.stop()
+    return judge.judge(household.database, household.journeys) | judge.of_commands(commands)
 
 
 def watch(options: argparse.Namespace, bridge: client.Bridge) -> list[dict[str, Any]]:

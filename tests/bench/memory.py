@@ -14,8 +14,8 @@ from playwright.sync_api import sync_playwright
 
 from tests.bench.figures import Figure
 from tools import homes, setup_env
-from tools.demo import BridgeProcess, free_port, wait_online, write_config
-from tools.nodes import BOARD, FIRMWARE, UnixNode, find_micropython
+from tools.household import Household
+from tools.nodes import BOARD, FIRMWARE, find_micropython
 
 NODES, OPEN_S = 3, 60
 RSS_LIMIT_MB = 150
@@ -29,27 +29,19 @@ def _rss_mb(pid: int) -> float:
 
 def bridge_rss_mb(folder: Path, stack: ExitStack) -> float:
     """Largest resident memory of the bridge while three nodes report and a browser shows the page."""
-    nodes = []
-    for profile in homes.fetch(homes.default_cache())[:NODES]:
-        node = UnixNode(folder / profile.stem, profile.stem, profile, speed=60, start_hour=298, interval_s=5)
-        stack.callback(node.close)
-        node.start()
-        nodes.append(node)
-    process = BridgeProcess(write_config(folder, free_port(8080), nodes))
-    stack.callback(process.stop)
-    process.start()
-    wait_online(process.connect(), NODES)
+    household = Household(folder, stack, NODES, interval_s=5)
     browser = stack.enter_context(sync_playwright()).chromium.launch(
         executable_path=setup_env.ensure_chromium(), args=BROWSER
     )
     page = browser.new_page()
-    page.goto(process.address)
+    page.goto(household.url)
     page.get_by_text("home-01").first.wait_for()
-    assert process.process is not None
+    bridge = household.process.process
+    assert bridge is not None
     largest = 0.0
     for _ in range(OPEN_S):
         time.sleep(1)
-        largest = max(largest, _rss_mb(process.process.pid))
+        largest = max(largest, _rss_mb(bridge.pid))
     browser.close()
     return largest
 
