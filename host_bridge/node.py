@@ -175,6 +175,8 @@ class RemoteNode:
             view.boot_epoch, view.reset_cause = fields["boot_epoch"], fields["reset_cause"]
             view.interval_s, view.max_hold_s = fields["interval_s"], fields["max_hold_s"]
             view.channels, view.contactors = tuple(fields["channels"]), tuple(fields["contactors"])
+            if view.link_state == LinkState.INCOMPATIBLE:
+                view.link_state = LinkState.CONNECTING
             view.live.clear()
             view.contactor_reports.clear()
             self._offsets.clear()

@@ -53,24 +53,33 @@ class UnixNode:
         self.name = name
         self.port = folder / "port"
         self._folder = folder
+        self._settings = {"name": name, "profile": str(profile), **unit}
         self._process: subprocess.Popen[bytes] | None = None
+        self._line: tuple[int, int] | None = None  # the pseudo-terminal's ends: the node's, the bridge's
         folder.mkdir(parents=True, exist_ok=True)
-        self._ours, self._theirs = pty.openpty()
-        tty.setraw(self._ours)
-        tty.setraw(self._theirs)
-        os.set_blocking(self._ours, False)
-        self.port.unlink(missing_ok=True)
-        self.port.symlink_to(os.ttyname(self._theirs))
-        settings = {"name": name, "link_fd": self._ours, "profile": str(profile), **unit}
-        (folder / "unit.json").write_text(json.dumps(settings), encoding="utf-8")
+        self._plug_in()
+
+    def _plug_in(self) -> int:
+        """Make the port if it is not there; return the node's end of it."""
+        if self._line is None:
+            self._line = ours, theirs = pty.openpty()
+            tty.setraw(ours)
+            tty.setraw(theirs)
+            os.set_blocking(ours, False)
+            self.port.unlink(missing_ok=True)
+            self.port.symlink_to(os.ttyname(theirs))
+            settings = json.dumps({**self._settings, "link_fd": ours})
+            (self._folder / "unit.json").write_text(settings, encoding="utf-8")
+        return self._line[0]
 
     def start(self) -> None:
-        """Power on."""
+        """Power on, plugged in."""
+        ours = self._plug_in()
         self._log = open(self._folder / "log", "ab")  # noqa: SIM115 (closed in kill)
         self._process = subprocess.Popen(
             [find_micropython(), str(FIRMWARE / "main.py"), str(self._folder)],
             env={**os.environ, "MICROPYPATH": f"{FIRMWARE}:{BOARD}:.frozen"},
-            pass_fds=[self._ours],
+            pass_fds=[ours],
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
@@ -87,11 +96,24 @@ class UnixNode:
             self._log.close()
 
     def close(self) -> None:
-        """Power off and take the port away."""
+        """Power off and take the port away, as unplugging a board does; `start` plugs it in again."""
         self.kill()
-        os.close(self._ours)
-        os.close(self._theirs)
-        self.port.unlink(missing_ok=True)
+        if self._line is not None:
+            for end in self._line:
+                os.close(end)
+            self._line = None
+            self.port.unlink(missing_ok=True)
+
+    def disturb(self, garbage: bytes) -> None:
+        """Bytes on the line that are not the node's."""
+        os.write(self._plug_in(), garbage)
+
+    @property
+    def pid(self) -> int:
+        """Of the node program, which runs."""
+        if self._process is None:
+            raise NodesError(f"{self.name} is not running")
+        return self._process.pid
 
     @property
     def running(self) -> bool:

@@ -16,7 +16,7 @@ from tools.household import Household
 
 OUT = setup_env.ROOT / "host_bridge" / "web" / "page.png"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-SIZE = ViewportSize(width=1280, height=1180)
+SIZE = ViewportSize(width=1440, height=1400)
 
 
 def main() -> None:

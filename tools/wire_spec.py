@@ -28,24 +28,24 @@ CDDL_TYPES = {"uint": "uint63", "int": "int63", "bytes": "short_bytes", "text": 
 def _cddl_type(kind: str) -> str:
     if kind.endswith("?"):
         return f"{_cddl_type(kind[:-1])} / null"
-    return CDDL_TYPES.get(kind, kind)
+    return CDDL_TYPES.get(kind, f"{kind}-index")
 
 
 def cddl() -> str:
-    """The whole CDDL file. Its first rule, `message`, is what a body holds."""
-    names = [schema.MESSAGES[number][0] for number in sorted(schema.MESSAGES)]
+    """The whole CDDL file. Its first rule, `message`, is what a body holds; no rule is called as a field is."""
+    names = [f"{schema.MESSAGES[number][0]}-message" for number in sorted(schema.MESSAGES)]
     lines = [f"; Wire version {schema.WIRE_VERSION}, schema digest {schema.digest().hex()}."]
     lines += ["; Made by `python -m tools.wire_spec --write` from schema.py; do not edit.", ""]
     lines += ["message = " + " / ".join(names), ""]
     for number in sorted(schema.MESSAGES):
         name, fields = schema.MESSAGES[number]
-        lines += [f"{name} = [", f"  {number},"]
+        lines += [f"{name}-message = [", f"  {number},"]
         lines += [f"  {field}: {_cddl_type(kind)}," for field, kind in fields]
         lines += ["]", ""]
     lines += [BASES]
     for kind, values in sorted(schema.NAMES.items()):
         meaning = ", ".join(f"{index} {value}" for index, value in enumerate(values))
-        lines += [f"; {meaning}", f"{kind} = 0..{len(values) - 1}", ""]
+        lines += [f"; {meaning}", f"{kind}-index = 0..{len(values) - 1}", ""]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 

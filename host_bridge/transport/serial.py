@@ -7,6 +7,7 @@ again before they have.
 
 import asyncio
 import errno
+import os
 import queue
 import threading
 from collections.abc import Callable
@@ -23,10 +24,10 @@ IN_BYTES, IN_PORTIONS = 4096, 16  # of one portion, and portions waiting for the
 
 _IN_USE = "in use by another program: close it, or give it another port"
 _NOT_PERMITTED = "no permission: add the user of the bridge to the group dialout"
-_GONE = "the device went away: is it still plugged in?"
+_GONE = "the port is not there: is the board plugged in? /dev/serial/by-id lists what is"  # never was, or no longer
 _NO_PORT = "this is no serial port: correct its url"
 _CURES = {
-    errno.ENOENT: "no such port: is the board plugged in? /dev/serial/by-id lists what is",
+    errno.ENOENT: _GONE,
     errno.EACCES: _NOT_PERMITTED,
     errno.EPERM: _NOT_PERMITTED,
     errno.EBUSY: _IN_USE,
@@ -75,7 +76,7 @@ class SerialTransport:
         self._life: _Life | None = None  # the newest; it may still be closing its port
 
     def send(self, data: bytes) -> None:
-        if self._life is not None:
+        if self._life is not None and not self._life.stop.is_set():
             with suppress(queue.Full):  # the session sends again what matters
                 self._life.out.put_nowait(data)
 
@@ -134,7 +135,8 @@ class _Life:
         try:
             self._read(port)
         except Exception as error:
-            why = explain(error)
+            is_gone = "://" not in self._url and not os.path.exists(self._url)
+            why = _GONE if is_gone else explain(error)
         self.stop.set()
         writer.join()  # else it might write into a file that has got the port's number
         with suppress(Exception):
@@ -173,17 +175,14 @@ class _Life:
                 self.stop.set()
 
     def _call(self, function: Callable[..., None], *arguments: object) -> None:
-        try:
+        with suppress(RuntimeError):  # the loop has ended before this thread
             self._loop.call_soon_threadsafe(function, *arguments)
-        except RuntimeError:
-            self.stop.set()  # the loop has ended before this thread
 
     # On the loop
 
     def _deliver(self, data: bytes) -> None:
         self._room.release()
-        if not self.stop.is_set():
-            self._received(data)
+        self._received(data)
 
     def _set_open(self) -> None:
         if not self.is_open.done():

@@ -3,7 +3,6 @@
 from gridnode.wire import packet, schema
 from gridnode.wire.frame import FrameDecoder
 from gridnode.wire.session import decode
-
 from host_bridge.transport.loopback import Loopback
 
 HELLO_FIELDS = [name for name, _ in schema.MESSAGES[schema.HELLO][1]]
@@ -22,26 +21,27 @@ class Peer:
         self.clock_ms = lambda: 10_000  # node time
         self.heard = []
         self.transport = Loopback(url, self.hear)
-        self.hello = dict(
-            wire_version=schema.WIRE_VERSION,
-            schema_digest=schema.digest(),
-            node=name,
-            board="test bench",
-            firmware="0.1",
-            boot_epoch=4,
-            reset_cause="power on",
-            node_time_ms=10_000,
-            node_session=77,
-            receive_buffer_bytes=263,
-            journal_epoch=9,
-            oldest_sequence=0,
-            next_sequence=0,
-            interval_s=60,
-            max_hold_s=900,
-            channels=["grid", "heater"],
-            contactors=["heater", "pump"],
-        )
+        self.hello = {
+            "wire_version": schema.WIRE_VERSION,
+            "schema_digest": schema.digest(),
+            "node": name,
+            "board": "test bench",
+            "firmware": "0.1",
+            "boot_epoch": 4,
+            "reset_cause": "power on",
+            "node_time_ms": 10_000,
+            "node_session": 77,
+            "receive_buffer_bytes": 263,
+            "journal_epoch": 9,
+            "oldest_sequence": 0,
+            "next_sequence": 0,
+            "interval_s": 60,
+            "max_hold_s": 900,
+            "channels": ["grid", "heater"],
+            "contactors": ["heater", "pump"],
+        }
         self.hello.update(hello)
+        self._host_session = 0
         self._writer = packet.Writer()
         self._decoder = FrameDecoder()
 
@@ -54,6 +54,8 @@ class Peer:
         for raw in self._decoder.feed(data):
             message = decode(packet.body(raw))
             self.heard.append(message)
+            if message[0] in (schema.CALL, schema.WELCOME):
+                self._host_session = message[1] if message[0] == schema.CALL else message[3]
             if not self.mute:
                 self._answer(message)
 
@@ -86,7 +88,8 @@ class Peer:
 
     @staticmethod
     def interval(sequence, channel=0, end_ms=5_000):
-        return [schema.INTERVAL, sequence, channel, end_ms, 1000, 500, 0, 1_000_000, None, None, 230_000, 4_348, 50_000, 0]
+        quantities = [1_000_000, None, None, 230_000, 4_348, 50_000, 0]
+        return [schema.INTERVAL, sequence, channel, end_ms, 1000, 500, 0, *quantities]
 
     @staticmethod
     def live(channel, power_mw, node_ms=5_000):
@@ -100,7 +103,12 @@ class Peer:
     def contactor(index, state=1, node_ms=5_000):
         return [schema.CONTACTOR, index, node_ms, state, 1, 60_000, 3_000]
 
+    @property
+    def session(self) -> int:
+        """Of the pair; see schema.REQUEST."""
+        return self.hello["node_session"] ^ self._host_session
+
     def outcome(self, request, reason="none", session=None):
-        applied = int(reason == "none")
-        session = self.hello["node_session"] if session is None else session
-        return [schema.OUTCOME, session, request[2], applied, schema.REASONS.index(reason), request[4], 0, 1_500]
+        session = self.session if session is None else session
+        answer = [int(reason == "none"), schema.REASONS.index(reason), request[4], 0, 1_500]
+        return [schema.OUTCOME, session, request[2], *answer]

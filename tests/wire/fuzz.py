@@ -1,10 +1,13 @@
 """Mutated and random inputs for the decoders, all from one seed; some know the structure that they damage."""
 
+from binascii import unhexlify
+
 import messages
+
 from gridnode.wire import cbor
 
 # Heads and items that a decoder of the wire must refuse, or that sit at the edge of what it takes.
-ITEMS = [bytes.fromhex(text) for text in """
+HEX = """
     00 17 1818 18ff 190100 19ffff 1a00010000 1affffffff 1b0000000100000000 1b7fffffffffffffff 1b8000000000000000
     1bffffffffffffffff 20 37 3818 38ff 390100 3a00010000 3b0000000100000000 3b7ffffffffffffffe 3b7fffffffffffffff
     3bffffffffffffffff 1800 1817 190000 1900ff 1a0000ffff 1b00000000ffffffff 3800 3900ff 1c 1d 1e 1f 3f
@@ -14,7 +17,8 @@ ITEMS = [bytes.fromhex(text) for text in """
     c000 c249010000000000000000 c349010000000000000000 c24100 c240 c48221196ab3 d81800 d9d9f700 db000000000000000000
     e0 e1 f0 f3 f4 f5 f6 f7 f800 f814 f818 f820 f8ff f90000 f93c00 f97c00 f97e00 fa47c35000 fa7fc00000
     fb3ff199999999999a fb7ff0000000000000 fc fd fe d818d818d81800
-""".split()]  # fmt: skip
+"""
+ITEMS = [unhexlify(text) for text in HEX.split()]
 
 
 def pool():

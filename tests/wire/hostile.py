@@ -22,6 +22,7 @@ RESEND_MS = 300
 DROPPED, FLIPPED, SPLIT = 20, 1, 10  # in 100 portions
 MILD = 5, 5, 1000  # in 100 portions repeated, late; ms from one chance of a restart or an outage (1 in 12) to the next
 WILD = 20, 20, 100
+DISTURBANCES = ["host restarts", "node restarts", "outage", "host restarts", "node restarts", "host closes the link"]
 
 
 class Dice:
@@ -274,6 +275,7 @@ class World:
         self.host_restarts = self.node_restarts = self.outages = 0
         self._tick = 0
         self._outage_until = 0
+        self._disturbed = 0
 
     @property
     def now_ms(self):
@@ -299,18 +301,21 @@ class World:
             self.up.cut = self.down.cut = False
         if self.now_ms % self._turn_ms:
             return
-        chance = self.dice.below(120)
-        if chance < 4:
+        if self.dice.below(12):
+            return
+        kind = DISTURBANCES[self._disturbed % len(DISTURBANCES)]
+        self._disturbed += 1
+        if kind == "host restarts":
             self.host_restarts += 1
             self.host.restart()
-        elif chance < 8:
+        elif kind == "node restarts":
             self.node_restarts += 1
             self.node.restart()
-        elif chance == 8:
+        elif kind == "outage":
             self.outages += 1
             self.up.cut = self.down.cut = True
             self._outage_until = tick + 1 + self.dice.below(2000)  # up to 20 s: the node may start over meanwhile
-        elif chance == 9:
+        else:
             self.host.closed()
 
     def check(self):

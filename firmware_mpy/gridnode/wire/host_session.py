@@ -8,7 +8,7 @@ from gridnode.wire import WireError, cbor, packet, schema
 from gridnode.wire.session import CALL_EVERY_MS, PING_AGAIN_MS, PING_EVERY_MS, decode
 from gridnode.wire.stream import Receiver
 
-REQUEST_ROOM, PING_ROOM = 68, 38  # the longest frame of each
+REQUEST_ROOM, PING_ROOM = 68, 40  # the longest frame of each
 BUFFER_MIN = 2 * REQUEST_ROOM + 2 * PING_ROOM  # a node that says it has less is taken at this
 
 
@@ -23,7 +23,7 @@ HELLO_BUFFER = _hello_index("receive_buffer_bytes")
 
 
 def foreign_hello(body: bytes) -> list:
-    """The first six items of a HELLO whose schema is not ours, so that the node can be shown. WireError if it is none."""
+    """The first six items of a HELLO whose schema is not ours, so that the node can be shown. Raises WireError."""
     message = cbor.decode(body)
     if type(message) is not list or len(message) < 6 or message[0] != schema.HELLO or message[2] == schema.digest():
         raise WireError("not a message of this schema")
@@ -116,7 +116,6 @@ class HostSession:
         # What it says from now on could be mistaken for messages of ours.
         self.receiver = None
         self.hello = None
-        self._urgent = {}
         return message
 
     def welcome(self, next_sequence: int, kept, credit_bytes: int):
@@ -138,7 +137,6 @@ class HostSession:
         """The link is gone: nothing holds until the next HELLO."""
         self.receiver = None
         self.hello = None
-        self._urgent = {}
         self._called_ms = -CALL_EVERY_MS
 
     def frames(self, now_ms: int) -> list:
@@ -168,7 +166,8 @@ class HostSession:
 
     def _ping(self, out, now_ms):
         if self._pings and now_ms - self._pings[0][0] >= PING_EVERY_MS:
-            self._answered(self._pings[0][0])  # lost, it or its PONG: nothing waits for one longer than this
+            self._unread_bytes = 0  # they are lost: nothing waits for a PONG longer than this
+            self._pings = []
         wait_ms = PING_EVERY_MS
         if self._is_filling():
             wait_ms = min(wait_ms, PING_AGAIN_MS << len(self._pings) - 1 if self._pings else 0)

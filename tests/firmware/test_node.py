@@ -1,0 +1,382 @@
+"""The node as a whole, without a board: what it records, what it reports and to whom, and how it obeys."""
+
+from gridnode.metering.channel import Channel
+from gridnode.metering.window import SAMPLE
+from gridnode.node.node import Identity, Node
+from gridnode.switching.contactor import Contactor
+from gridnode.wire import cbor, packet, schema
+from gridnode.wire.frame import FrameDecoder
+from gridnode.wire.session import decode
+
+RATE_HZ = 1000
+WINDOW_MS = 200
+MIN_ON_MS, MIN_OFF_MS, MAX_HOLD_S = 3_000, 3_000, 900
+HOST_SESSION = 12
+CREDIT = 4096
+
+
+class Window:
+    """One that ends with every feed: `power_mw` over WINDOW_MS."""
+
+    sample_rate_hz = RATE_HZ
+    frequency_mhz = 50_000
+    quality = 0
+
+    def __init__(self, power_mw):
+        self.active_power_mw = power_mw
+        self.reactive_power_mvar, self.apparent_power_mva = 0, abs(power_mw)
+        self.voltage_rms_mv, self.current_rms_ma = 230_000, 5_000
+        self.length = WINDOW_MS * RATE_HZ // 1000 * SAMPLE
+
+    def feed(self, voltage, current, n):
+        return True
+
+
+class Meter:
+    """Feeds its channels one window for each WINDOW_MS that has passed."""
+
+    def __init__(self, channels):
+        self._channels = channels
+
+    def pump(self, now_us):
+        while self._channels[0].end_us + WINDOW_MS * 1000 <= now_us:
+            for channel in self._channels:
+                channel.feed(None, None, 0)
+
+
+class Link:
+    """What the node sent, as messages in `sent`; `incoming` are packets for it."""
+
+    def __init__(self):
+        self.idle = True
+        self.incoming = []
+        self.sent = []
+
+    def receive(self):
+        found, self.incoming = self.incoming, []
+        return found
+
+    def flush(self):
+        pass
+
+    def send(self, frame, length):
+        self.sent.append(unframed(frame, length))
+
+
+def unframed(frame, length):
+    (raw,) = FrameDecoder().feed(bytes(frame[:length]))
+    return decode(packet.body(raw))
+
+
+class Bench:
+    """A node with two channels and one contactor, at node time `now_ms`, and a host's part to play."""
+
+    def __init__(self, records=64, interval_s=2):
+        self.now_ms = 0
+        self.coil = []
+        self.link = Link()
+        self.contactor = Contactor("heater", self.coil.append, MIN_ON_MS, MIN_OFF_MS, MAX_HOLD_S * 1000)
+        self.contactor.boot(0)
+        self.channels = [Channel("grid", Window(3_600_000)), Channel("pv", Window(-1_800_000))]
+        self._numbers = 1000
+        self._writer = packet.Writer()
+        self.node = Node(
+            Identity("home-01", "bench board", 6, "brown-out"), Meter(self.channels), self.channels, [self.contactor],
+            self.link, self.random, interval_s, records, MAX_HOLD_S,
+        )  # fmt: skip
+        self.ring = self.node.ring
+
+    def random(self):
+        self._numbers += 2
+        return self._numbers
+
+    def run(self, until_ms):
+        """Step every 10 ms up to node time `until_ms`; what was sent meanwhile."""
+        before = len(self.link.sent)
+        while self.now_ms < until_ms:
+            self.now_ms += 10
+            self.node.step(self.now_ms)
+        return self.link.sent[before:]
+
+    def say(self, message):
+        """A message to the node; what it sent in answer."""
+        length = self._writer.message(message)
+        self.link.incoming += FrameDecoder().feed(bytes(self._writer.frame[:length]))
+        before = len(self.link.sent)
+        self.node.step(self.now_ms)
+        return self.link.sent[before:]
+
+    def welcome(self, next_sequence=0, credit=CREDIT):
+        self.say([schema.CALL, HOST_SESSION])
+        hello = self.of(schema.HELLO)[-1]
+        self.session = hello[9] ^ HOST_SESSION
+        return self.say(
+            [schema.WELCOME, schema.digest(), hello[9], HOST_SESSION, self.ring.epoch, next_sequence, 0, credit]
+        )
+
+    def ask(self, command, target, hold_s=60, contactor=0, expires_ms=None):
+        """Make a request; its outcome as (result, reason, state, hold_remaining_ms, wait_ms)."""
+        expires_ms = self.now_ms + 1000 if expires_ms is None else expires_ms
+        sent = self.say([schema.REQUEST, self.session, command, contactor, target, hold_s, expires_ms])
+        (outcome,) = [message for message in sent if message[0] == schema.OUTCOME]
+        assert outcome[1:3] == [self.session, command]
+        return schema.RESULTS[outcome[3]], schema.REASONS[outcome[4]], outcome[5], outcome[6], outcome[7]
+
+    def of(self, kind):
+        return [message for message in self.link.sent if message[0] == kind]
+
+    def records(self, kind=None):
+        """What the ring holds, decoded."""
+        found = []
+        for sequence in range(self.ring.oldest, self.ring.next):
+            buffer, start, length = self.ring.record(sequence)
+            found.append(cbor.decode(bytes(buffer[start : start + length])))
+        return [record for record in found if kind is None or record[0] == kind]
+
+
+def switchings(bench):
+    return [(r[3], schema.STATES[r[4]], schema.CAUSES[r[5]], r[6]) for r in bench.records(schema.SWITCHED)]
+
+
+# Records
+
+
+def test_a_journal_begins_with_the_registers_and_the_boot():
+    bench = Bench()
+    assert bench.coil == [False]
+    assert bench.records() == [
+        [schema.REGISTERS, 0, 0, 0, 0, 0],
+        [schema.REGISTERS, 1, 1, 0, 0, 0],
+        [schema.SWITCHED, 2, 0, 0, 0, schema.CAUSES.index("boot"), 0],
+    ]
+
+
+def test_each_start_has_a_journal_of_its_own():
+    assert Bench().ring.epoch != 0
+    bench = Bench()
+    bench.random()
+    again = Node(
+        Identity("home-01", "b", 7, "x"), Meter(bench.channels), bench.channels, [], Link(), bench.random, 2, 8, 1
+    )
+    assert again.ring.epoch != bench.ring.epoch
+
+
+def test_intervals_abut_and_their_energy_is_that_of_the_registers():
+    bench = Bench()
+    bench.run(20_000)
+    for channel, power_mw in ((0, 3_600_000), (1, -1_800_000)):
+        intervals = [record for record in bench.records(schema.INTERVAL) if record[2] == channel]
+        assert len(intervals) == 10
+        end_ms = 0
+        for _, _, _, this_end_ms, duration_ms, import_mwh, export_mwh, active_mw in [r[:8] for r in intervals]:
+            assert this_end_ms - duration_ms == end_ms
+            end_ms = this_end_ms
+            assert active_mw == power_mw
+            assert import_mwh - export_mwh == power_mw * end_ms // 3_600_000
+        assert end_ms == 20_000
+
+
+def test_both_channels_report_the_same_interval():
+    bench = Bench()
+    bench.run(8_000)
+    intervals = bench.records(schema.INTERVAL)
+    assert [record[2] for record in intervals] == [0, 1] * 4
+    assert [record[3] for record in intervals[::2]] == [record[3] for record in intervals[1::2]]
+
+
+def test_after_a_long_pause_there_is_one_long_interval_and_none_is_made_up():
+    bench = Bench()
+    bench.run(4_000)
+    bench.now_ms = 31_000
+    bench.run(34_000)
+    first = [record[3:5] for record in bench.records(schema.INTERVAL) if record[2] == 0]
+    assert first == [[2_000, 2_000], [4_000, 2_000], [31_000, 27_000], [32_000, 1_000], [34_000, 2_000]]
+
+
+# Reports
+
+
+def test_without_a_host_it_says_hello_and_keeps_its_records():
+    bench = Bench()
+    bench.run(10_000)
+    assert {message[0] for message in bench.link.sent} == {schema.HELLO}
+    assert 9 <= len(bench.link.sent) <= 11
+    (hello,) = bench.say([schema.CALL, HOST_SESSION])
+    assert hello[2:8] == [schema.digest(), "home-01", "bench board", hello[5], 6, "brown-out"]
+    assert hello[11:] == [bench.ring.epoch, 0, bench.ring.next, 2, MAX_HOLD_S, ["grid", "pv"], ["heater"]]
+    assert bench.ring.next == 3 + 2 * 5
+
+
+def test_live_values_come_once_a_second_and_in_a_session_only():
+    bench = Bench()
+    bench.run(5_000)
+    bench.welcome()
+    sent = bench.run(10_000)
+    for kind, index in ((schema.LIVE, 0), (schema.LIVE, 1), (schema.CONTACTOR, 0)):
+        assert len([m for m in sent if m[0] == kind and m[1] == index]) == 5, (kind, index)
+    live = [m for m in sent if m[0] == schema.LIVE and m[1] == 0][-1]
+    assert live[2] == 10_000 and live[5] == 3_600_000 and live[3] == bench.channels[0].energy.import_mwh
+
+
+def test_records_of_the_time_without_a_host_follow_its_welcome_in_order():
+    bench = Bench()
+    bench.run(10_000)
+    sent = bench.welcome() + bench.run(10_200)
+    records = [message for message in sent if message[0] in schema.RELIABLE]
+    assert [record[1] for record in records] == list(range(bench.ring.next))
+    assert records == bench.records()
+
+
+def test_a_long_backlog_does_not_hold_up_the_meter():
+    bench = Bench(records=200)
+    bench.run(120_000)
+    assert len(bench.welcome(credit=1 << 20)) <= 8
+
+
+def test_while_the_line_is_full_nothing_is_taken_from_the_ring_and_commands_are_obeyed():
+    bench = Bench()
+    bench.run(4_000)
+    bench.welcome()
+    bench.run(4_100)
+    bench.link.idle = False
+    assert bench.run(8_000) == []
+    assert bench.say([schema.REQUEST, bench.session, 1, 0, 1, 60, 20_000]) == []
+    assert bench.coil[-1] is True
+    bench.link.idle = True
+    sent = bench.run(8_020)
+    assert schema.OUTCOME in [message[0] for message in sent]
+
+
+def test_a_ring_that_overflowed_says_from_where_it_has_records():
+    bench = Bench(records=8)
+    bench.run(20_000)
+    assert (bench.ring.dropped, bench.ring.oldest) == (15, 15)
+    (hello,) = bench.say([schema.CALL, HOST_SESSION])
+    assert hello[12:14] == [15, 23]
+    sent = bench.welcome() + bench.run(20_100)
+    (floor,) = [message for message in sent if message[0] == schema.FLOOR]
+    assert floor == [schema.FLOOR, bench.ring.epoch, 15]
+    assert [message[1] for message in sent if message[0] in schema.RELIABLE] == list(range(15, 23))
+
+
+def test_a_ring_that_overflows_within_a_session_says_so_with_the_next_acknowledgement():
+    bench = Bench(records=8)
+    bench.run(4_000)
+    bench.welcome()
+    bench.run(12_000)  # the host hears all and stores nothing
+    assert bench.of(schema.FLOOR) == [] and bench.ring.oldest == 7
+    sent = bench.say([schema.ACK, bench.ring.epoch, 0, 0, CREDIT])
+    assert [message for message in sent if message[0] == schema.FLOOR] == [[schema.FLOOR, bench.ring.epoch, 7]]
+
+
+def test_acknowledged_records_are_let_go():
+    bench = Bench()
+    bench.run(4_000)
+    bench.welcome()
+    bench.run(4_100)
+    bench.say([schema.ACK, bench.ring.epoch, 5, 0, CREDIT])
+    assert bench.ring.oldest == 5
+
+
+# Commands
+
+
+def commanded(now_ms=5_000):
+    bench = Bench()
+    bench.run(now_ms)
+    bench.welcome()
+    return bench
+
+
+def test_a_request_closes_for_its_hold_and_the_hold_ends_by_itself():
+    bench = commanded()
+    assert bench.ask(1, 1, hold_s=10) == ("applied", "none", 1, 10_000, 0)
+    assert bench.coil == [False, True]
+    bench.run(14_990)
+    assert bench.coil == [False, True]
+    bench.run(15_010)
+    assert bench.coil == [False, True, False]
+    assert switchings(bench)[1:] == [(5_000, "closed", "request", 10_000), (15_000, "open", "expiry", 0)]
+
+
+def test_a_hold_ends_without_any_host():
+    bench = commanded()
+    bench.ask(1, 1, hold_s=20)
+    bench.run(30_000)  # the host is silent: the session is over after 15 s
+    assert bench.coil[-1] is False
+    assert switchings(bench)[-1] == (25_000, "open", "expiry", 0)
+
+
+def test_a_change_is_reported_at_once():
+    bench = commanded()
+    bench.run(5_300)
+    sent = bench.say([schema.REQUEST, bench.session, 1, 0, 1, 60, 9_000])
+    kinds = [message[0] for message in sent]
+    assert kinds[0] == schema.OUTCOME
+    assert [m for m in sent if m[0] == schema.CONTACTOR][-1] == [schema.CONTACTOR, 0, 5_300, 1, 1, 60_000, 3_000]
+    assert [m[2:] for m in sent if m[0] == schema.SWITCHED][-1] == [0, 5_300, 1, 1, 60_000]
+
+
+def test_a_hold_that_ends_is_reported_at_once():
+    bench = commanded(5_300)
+    bench.ask(1, 1, hold_s=10)
+    sent = bench.run(15_300)
+    expiry = schema.CAUSES.index("expiry")
+    assert [m for m in sent if m[0] == schema.CONTACTOR][-1] == [schema.CONTACTOR, 0, 15_300, 0, expiry, 0, 3_000]
+
+
+def test_refusals_bear_their_reason_and_how_long_it_lasts():
+    bench = commanded(1_000)
+    assert bench.ask(1, 1) == ("refused", "min off time", 0, 0, 2_000)
+    bench.run(3_000)
+    assert bench.ask(2, 1, hold_s=0) == ("refused", "hold out of range", 0, 0, 0)
+    assert bench.ask(3, 1, hold_s=MAX_HOLD_S + 1) == ("refused", "hold out of range", 0, 0, 0)
+    assert bench.ask(4, 1, hold_s=(1 << 63) - 1) == ("refused", "hold out of range", 0, 0, 0)
+    assert bench.ask(5, 1, contactor=1) == ("refused", "unknown contactor", None, 0, 0)
+    assert bench.coil == [False]
+    assert bench.ask(6, 1, hold_s=MAX_HOLD_S) == ("applied", "none", 1, MAX_HOLD_S * 1000, 0)
+    bench.run(4_000)
+    assert bench.ask(7, 0) == ("refused", "min on time", 1, MAX_HOLD_S * 1000 - 1_000, 2_000)
+    assert bench.coil == [False, True]
+
+
+def test_a_renewal_replaces_the_hold_and_is_no_new_record():
+    bench = commanded()
+    bench.ask(1, 1, hold_s=10)
+    bench.run(9_000)
+    assert bench.ask(2, 1, hold_s=10) == ("applied", "none", 1, 10_000, 0)
+    assert len(switchings(bench)) == 2
+    assert bench.of(schema.CONTACTOR)[-1] == [schema.CONTACTOR, 0, 9_000, 1, 1, 10_000, 0]
+    bench.run(18_900)
+    assert bench.coil == [False, True]
+    bench.run(19_010)
+    assert bench.coil == [False, True, False]
+
+
+def test_a_request_past_its_time_is_not_carried_out():
+    bench = commanded()
+    assert bench.ask(1, 1, expires_ms=4_999) == ("refused", "expired", None, 0, 0)
+    assert bench.coil == [False]
+
+
+def test_a_repeated_request_is_carried_out_once_and_answered_each_time():
+    bench = commanded()
+    first = bench.ask(1, 1, hold_s=10)
+    bench.run(6_000)
+    assert bench.ask(1, 1, hold_s=10) == first
+    bench.run(15_010)
+    assert bench.coil == [False, True, False]
+    bench.run(19_000)
+    assert bench.ask(1, 1, hold_s=10) == first
+    assert bench.coil == [False, True, False]
+
+
+def test_a_request_of_a_former_session_is_not_carried_out():
+    bench = commanded()
+    former = bench.session
+    bench.run(30_000)  # silence ends the session
+    bench.welcome()
+    assert bench.session != former
+    (outcome,) = [m for m in bench.say([schema.REQUEST, former, 1, 0, 1, 60, 90_000]) if m[0] == schema.OUTCOME]
+    assert schema.REASONS[outcome[4]] == "wrong session"
+    assert bench.coil == [False]

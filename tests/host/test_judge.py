@@ -1,0 +1,126 @@
+"""The judge of the demo: it must find what is missing, what is there twice and energy that is wrong."""
+
+import asyncio
+
+import pytest
+
+from host_bridge.model import Switching
+from tests.host.store_kit import reading, running
+from tools import judge
+from tools.homes import true_energy_mwh, write_profile
+
+START_HOUR, SPEED = 7, 60
+HOURS = [(800_000, 0), (1_500_000, 200_000), (600_000, 2_900_000), (900_000, 3_100_000)] * 3  # load and PV, mW
+END_MS, EVERY_MS = 300_000, 10_000
+
+
+@pytest.fixture
+def profile(tmp_path):
+    path = tmp_path / "home.profile"
+    write_profile(path, "test home", HOURS)
+    return path
+
+
+def journal(profile, node="home-01", epoch=1, wrong_ppm=0.0, end_ms=END_MS):
+    """The readings of a node that metered its profile for `end_ms`: a baseline, then one every EVERY_MS."""
+    readings = []
+    for sequence, at_ms in enumerate(range(0, end_ms + 1, EVERY_MS)):
+        imported, exported = (round(mwh * (1 + wrong_ppm / 1e6)) for mwh in registers(profile, at_ms))
+        readings.append(
+            reading(sequence, node, epoch, node_end_ms=at_ms, energy_import_mwh=imported, energy_export_mwh=exported)
+        )
+    return readings
+
+
+def registers(profile, at_ms):
+    return true_energy_mwh(profile, START_HOUR, SPEED, 0, at_ms)
+
+
+def judged(tmp_path, profile, records, homes=("home-01",)):
+    path = tmp_path / "readings.sqlite3"
+
+    async def store():
+        async with running(path) as kit:
+            for record in records:
+                kit.store.add(record)
+            await kit.stored(len(records))
+
+    asyncio.run(store())
+    return judge.judge(path, dict.fromkeys(homes, (profile, START_HOUR, SPEED)))
+
+
+def test_all_there_once_and_exact(tmp_path, profile):
+    assert min(registers(profile, END_MS)) > 10_000  # it goes both ways
+    found = judged(tmp_path, profile, journal(profile))
+    error_ppm = found.pop("energy_error_ppm")
+    assert found == {"nodes": 1, "readings_stored": 31, "lost": 0, "duplicates": 0}
+    assert error_ppm < 50  # registers are whole mWh
+    assert judge.is_good({**found, "energy_error_ppm": error_ppm})
+
+
+def test_a_switching_takes_its_place_in_the_sequence(tmp_path, profile):
+    switching = Switching("home-01", 1, 31, 0, 5, 5, "open", "boot", 0)
+    assert judged(tmp_path, profile, [*journal(profile), switching])["lost"] == 0
+
+
+@pytest.mark.parametrize("missing", [{0}, {7}, {3, 4, 29}])
+def test_what_is_missing_is_counted(tmp_path, profile, missing):
+    found = judged(tmp_path, profile, [r for r in journal(profile) if r.sequence not in missing])
+    assert found["lost"] == len(missing)
+    assert not judge.is_good(found)
+
+
+def test_one_measurement_under_two_numbers_is_there_twice(tmp_path, profile):
+    readings = journal(profile)
+    found = judged(tmp_path, profile, [*readings, readings[-1]._replace(sequence=31)])
+    assert (found["lost"], found["duplicates"]) == (0, 1)
+    assert not judge.is_good(found)
+
+
+def test_energy_that_is_wrong_is_told_in_ppm(tmp_path, profile):
+    found = judged(tmp_path, profile, journal(profile, wrong_ppm=2000))
+    assert found["energy_error_ppm"] == pytest.approx(2000, abs=50)
+    assert not judge.is_good(found)
+
+
+def test_import_booked_as_export_does_not_cancel_out(tmp_path, profile):
+    readings = [
+        r._replace(energy_import_mwh=r.energy_import_mwh + 500, energy_export_mwh=r.energy_export_mwh + 500)
+        for r in journal(profile)
+    ]
+    flowed = sum(registers(profile, END_MS))
+    assert judged(tmp_path, profile, readings)["energy_error_ppm"] == pytest.approx(1000 / flowed * 1e6, rel=0.01)
+
+
+def test_every_journal_of_a_node_counts_and_the_worst_home_is_told(tmp_path, profile):
+    records = journal(profile) + journal(profile, epoch=2, end_ms=100_000)
+    records += journal(profile, "home-02", epoch=3, wrong_ppm=5000)
+    found = judged(tmp_path, profile, records, ("home-01", "home-02"))
+    assert (found["nodes"], found["lost"]) == (2, 0)
+    assert found["energy_error_ppm"] == pytest.approx(5000, abs=50)
+
+
+def test_a_home_that_was_never_heard_is_no_success(tmp_path, profile):
+    found = judged(tmp_path, profile, journal(profile), ("home-01", "home-02"))
+    assert (found["nodes"], found["energy_error_ppm"]) == (1, None)
+    assert not judge.is_good(found)
+
+
+def test_commands_are_counted_with_the_words_of_their_refusal():
+    commands = [
+        {"verdict": "applied", "refusal": None, "detail": ""},
+        {"verdict": "refused", "refusal": "hold out of range", "detail": "the hold must be from 1 to 900 s"},
+        {"verdict": "unknown", "refusal": None, "detail": "no outcome"},
+    ]
+    assert judge.of_commands(commands) == {
+        "commands_applied": 1,
+        "commands_refused": 1,
+        "refusals": ["hold out of range: the hold must be from 1 to 900 s"],
+    }
+
+
+def test_people_get_the_same_figures_in_words():
+    figures = {"nodes": 3, "readings_stored": 90, "lost": 1, "duplicates": 2, "energy_error_ppm": 12.5}
+    words = judge.in_words({**figures, "commands_applied": 4, "commands_refused": 5, "refusals": ["too soon"]})
+    for figure in ("3 nodes", "90 readings", "1 lost", "2 twice", "12.5 ppm", "4 commands", "5 refused", "too soon"):
+        assert figure in words

@@ -1,0 +1,131 @@
+"""A node and a host whose packets the test carries, or loses, one at a time."""
+
+from gridnode.node.ring import Ring
+from gridnode.wire import packet, schema, session
+from gridnode.wire.frame import FrameDecoder
+from gridnode.wire.host_session import HostSession
+from gridnode.wire.node_session import NodeSession
+
+EPOCH = 55555
+CREDIT = 4096
+
+
+class Node:
+    """A node's end: `say(now_ms)` gives the packets it sends now, `hear(packets, now_ms)` brings some."""
+
+    def __init__(self, first_session=1001, records=0, slots=64, buffer_bytes=263):
+        self.sessions = first_session
+        self.buffer_bytes = buffer_bytes
+        self.ring = Ring(slots, 96, EPOCH)
+        self.requests = []
+        self.answer = "none"
+        self.decoder = FrameDecoder()
+        for _ in range(records):
+            self.record()
+        self.session = NodeSession(self._next_session, self.ring, self._hello, self._command)
+
+    def record(self):
+        self.ring.append([schema.REGISTERS, 0, 0, self.ring.next * 1000, self.ring.next, 0])
+
+    def _next_session(self):
+        self.sessions += 1
+        return self.sessions
+
+    def _hello(self, node_session, now_ms):
+        head = [schema.WIRE_VERSION, schema.digest(), "home-1", "test", "1", 1, "power on", now_ms, node_session]
+        ring = self.ring
+        return head + [self.buffer_bytes, ring.epoch, ring.oldest, ring.next, 60, 900, ["grid"], ["heater"]]
+
+    def _command(self, contactor, target, hold_s, now_ms):
+        self.requests.append((contactor, target, hold_s))
+        return (self.answer, target, hold_s * 1000, 0) if self.answer == "none" else (self.answer, 0, 0, 70)
+
+    def say(self, now_ms):
+        packets = []
+        while True:
+            length = self.session.next_frame(now_ms)
+            if not length:
+                return packets
+            packets += self.decoder.feed(bytes(memoryview(self.session.frame)[:length]))
+
+    def hear(self, packets, now_ms):
+        for data in packets:
+            self.session.receive(data, now_ms)
+
+
+class Host:
+    """A host's end that keeps every record at once. `outcomes`, `records` and `others` are what it was told."""
+
+    def __init__(self, host_session=77, next_sequence=0):
+        self.session = HostSession(host_session)
+        self.next_sequence = next_sequence
+        self.records = []
+        self.outcomes = []
+        self.others = []
+        self.keeps = True
+        self.credit = CREDIT
+        self.decoder = FrameDecoder()
+
+    def say(self, now_ms):
+        return self.decoder.feed(b"".join(self.session.frames(now_ms)))
+
+    def hear(self, packets, now_ms=0):
+        for data in packets:
+            message = self.session.receive(data)
+            if message is None:
+                continue
+            if message[0] == schema.HELLO and message[2] == schema.digest():
+                self.session.welcome(self.next_sequence, (), self.credit)
+            elif message[0] in schema.RELIABLE:
+                self.records.append(message[1])
+                if self.keeps:
+                    self.keep(message[1])
+            elif message[0] == schema.FLOOR:
+                self.session.receiver.floor(message[2])
+            elif message[0] == schema.OUTCOME:
+                self.outcomes.append((message[2], schema.RESULTS[message[3]], schema.REASONS[message[4]]))
+            else:
+                self.others.append(message)
+
+    def keep(self, sequence):
+        self.session.receiver.keep(sequence)
+        self.session.acknowledge(self.credit)
+
+
+def kinds(packets):
+    """The names of the messages in these packets."""
+    return [schema.MESSAGES[session.decode(packet.body(data))[0]][0] for data in packets]
+
+
+def messages(packets, kind):
+    """The messages of one kind in these packets."""
+    found = [session.decode(packet.body(data)) for data in packets]
+    return [message for message in found if message[0] == kind]
+
+
+def packed(message):
+    """A packet with this message, as a frame decoder gives it."""
+    writer = packet.Writer()
+    return FrameDecoder().feed(bytes(writer.frame[: writer.message(message)]))
+
+
+def exchange(node, host, start_ms, duration_ms=1000, step_ms=50):
+    """Let them talk without loss; return the time when it ended."""
+    for now_ms in range(start_ms, start_ms + duration_ms, step_ms):
+        host.hear(node.say(now_ms), now_ms)
+        node.hear(host.say(now_ms), now_ms)
+    return start_ms + duration_ms
+
+
+def met(**given):
+    """(node, host, time): a pair in an open session."""
+    node, host = Node(**given), Host()
+    now_ms = exchange(node, host, 0)
+    assert node.session.open and host.session.receiver is not None
+    return node, host, now_ms
+
+
+def request(host, number, now_ms, target=1, hold_s=900, within_ms=3000):
+    """The packets with which the host asks now."""
+    host.session.request(number, 0, target, hold_s, now_ms + within_ms)
+    return host.say(now_ms)
