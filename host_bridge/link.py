@@ -6,6 +6,7 @@ A link's errors end here; they never disturb another link.
 import asyncio
 
 from host_bridge.events import EventLog
+from host_bridge.model import LinkState
 from host_bridge.node import RemoteNode, monotonic_ms
 from host_bridge.transport import LinkError, Transport
 
@@ -14,6 +15,7 @@ STEADY_MS = 3000  # a link that stays open for so long is good again; one that c
 GARBAGE_FRAMES = 5  # bad frames in GARBAGE_MS that are worth an event
 GARBAGE_BYTES = 500  # bytes in GARBAGE_MS that are, where not one good frame is among them
 GARBAGE_MS = 10_000
+SILENT_MS = 10_000  # an open port that nobody answers on for so long is worth an event
 
 
 class Link:
@@ -25,6 +27,8 @@ class Link:
         self.is_open = False
         self._events = events
         self._opened_ms = 0
+        self._opened_bytes = 0
+        self._silence_judged = False
         self._told: set[str] = set()  # failures already reported
         self._bytes = 0
         self._garbage_seen = (0, 0, 0)
@@ -56,6 +60,16 @@ class Link:
         if now_ms - self._garbage_from_ms >= GARBAGE_MS:
             self._garbage_from_ms = now_ms
             self._weigh_garbage()
+        if self.is_open and not self._silence_judged and now_ms - self._opened_ms >= SILENT_MS:
+            self._silence_judged = True
+            self._judge_silence()
+
+    def _judge_silence(self) -> None:
+        """Once for each opening: an event where nobody has ever answered."""
+        if self.remote.view.link_state == LinkState.CONNECTING and self._bytes == self._opened_bytes:
+            url = self.transport.url
+            text = f"{url} is open, but no node answers: does the board run gridnode, and is the baud rate right?"
+            self._events.add("warning", "link silent", text, self._node())
 
     def _is_steady(self, now_ms: int) -> bool:
         return self.is_open and now_ms - self._opened_ms >= STEADY_MS
@@ -63,6 +77,8 @@ class Link:
     def _opened(self) -> None:
         self.is_open = True
         self._opened_ms = monotonic_ms()
+        self._opened_bytes = self._bytes
+        self._silence_judged = False
         self.flush(self._opened_ms)
 
     def _received(self, data: bytes) -> None:

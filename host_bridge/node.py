@@ -264,7 +264,7 @@ class RemoteNode:
     def _answered(self, m: list) -> None:  # type: ignore[type-arg]
         pending = self._pending.get(m[2])
         if pending is not None and not pending.answer.done():
-            if schema.REASONS[m[4]] == "repeat too old":
+            if schema.REASONS[m[4]] in ("repeat too old", "wrong session"):  # an earlier copy may have been carried out
                 pending.answer.set_result(None)
                 return
             state = None if m[5] is None else schema.STATES[m[5]]

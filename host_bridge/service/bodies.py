@@ -16,9 +16,9 @@ class CommandRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    node: str
-    contactor: str = Field(description="its name, as in /api/nodes")
-    target: str = Field(description="open or closed")
+    node: str = Field(max_length=200)
+    contactor: str = Field(max_length=200, description="its name, as in /api/nodes")
+    target: str = Field(max_length=20, description="open or closed")
     hold_s: int = Field(0, strict=True, description="after this the node goes back to open by itself; for closing")
     reason: str = Field("", max_length=200)
 

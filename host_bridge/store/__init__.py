@@ -104,7 +104,7 @@ class Store:
         with suppress(OSError):
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            self._last_command = await self._write(self._writer.last_command)
+            self._last_command = await self._write(self._writer.begin_commands)
         except Exception as error:
             if isinstance(error, StoreError) or not tables.is_fault(error):
                 raise

@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from host_bridge.model import Event, Reading, Record, StoreError, Switching
+from host_bridge.model import Event, Reading, Record, StoreError, Switching, Verdict
 from host_bridge.store import retention, tables
 from host_bridge.store.journal import LAST, JournalKey, Journals
 from host_bridge.store.walk import Walk
@@ -81,6 +81,15 @@ class Writer:
         if self._db is not None:
             self._db.close()
             self._db = None
+
+    def begin_commands(self) -> int:
+        """As `last_command`, at the start: one that an ended bridge left pending is unknown from now on."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE commands SET verdict = ?, detail = ? WHERE verdict = ?",
+                (Verdict.UNKNOWN.value, "the bridge ended before the outcome came", Verdict.PENDING.value),
+            )
+        return self.last_command()
 
     def last_command(self) -> int:
         """The highest number given to a command so far."""

@@ -380,3 +380,16 @@ def test_a_request_of_a_former_session_is_not_carried_out():
     (outcome,) = [m for m in bench.say([schema.REQUEST, former, 1, 0, 1, 60, 90_000]) if m[0] == schema.OUTCOME]
     assert schema.REASONS[outcome[4]] == "wrong session"
     assert bench.coil == [False]
+
+
+def test_a_node_whose_names_do_not_fit_one_hello_does_not_start():
+    for names in (["x" * 33], ["a channel with quite a long name"] * 8):
+        bench = Bench()
+        channels = [Channel(name, Window(0)) for name in names]
+        identity = Identity("home-01", "bench board", 6, "brown-out")
+        try:
+            Node(identity, Meter(channels), channels, [], bench.link, bench.random, 2, 64, MAX_HOLD_S)
+        except ValueError as error:
+            assert "names" in str(error)
+        else:
+            raise AssertionError("started with %s" % names)

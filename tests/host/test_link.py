@@ -9,7 +9,7 @@ from gridnode.wire import schema
 from host_bridge import link as link_module
 from host_bridge.events import EventLog
 from host_bridge.link import Link
-from host_bridge.model import NodeView
+from host_bridge.model import LinkState, NodeView
 from host_bridge.node import RemoteNode
 from host_bridge.transport import LinkError
 from tests.host.wire_peer import Peer
@@ -143,8 +143,32 @@ def test_the_first_opening_is_no_news(clock):
     async def course(start):
         link, _, events, turn = start((True, "gone"))
         await turn()
-        clock.now_ms += 10 * link_module.STEADY_MS
+        clock.now_ms += link_module.STEADY_MS
         link.watch(clock.now_ms)
+        assert told(events) == []
+
+    go(course)
+
+
+def test_an_open_port_that_nobody_answers_on_is_told_once(clock):
+    async def course(start):
+        link, _, events, turn = start((True, "gone"))
+        await turn()
+        link.watch(clock.now_ms + link_module.SILENT_MS - 1)
+        assert told(events) == []
+        for _ in range(3):
+            link.watch(clock.now_ms + link_module.SILENT_MS)
+        assert [kind for kind, _ in told(events)] == ["link silent"]
+
+    go(course)
+
+
+def test_an_open_port_whose_node_was_heard_is_not_silent(clock):
+    async def course(start):
+        link, _, events, turn = start((True, "gone"))
+        await turn()
+        link.remote.view.link_state = LinkState.ONLINE
+        link.watch(clock.now_ms + link_module.SILENT_MS)
         assert told(events) == []
 
     go(course)

@@ -256,6 +256,19 @@ def test_commands_and_events(path):
     asyncio.run(go())
 
 
+def test_a_command_that_an_ended_bridge_left_pending_is_unknown(path):
+    async def go():
+        async with running(path) as kit:
+            await kit.store.save_command(Command(0, 1, "home-01", "water heater", "closed", 60, "page", ""))
+            assert (await kit.store.commands(1))[0].verdict is Verdict.PENDING
+        async with running(path) as kit:
+            (left,) = await kit.store.commands(9)
+            assert left.verdict is Verdict.UNKNOWN
+            assert "bridge ended" in left.detail
+
+    asyncio.run(go())
+
+
 def test_old_readings_go_in_their_turn_and_sums_stay(path, monkeypatch):
     monkeypatch.setattr(retention, "_BATCH", 10)
     now = int(time.time() * 1000)

@@ -23,7 +23,6 @@ from host_bridge.transport.serial import OUT_FRAMES, SerialTransport, explain
 from tests.host.fleet_kit import running
 from tests.host.wire_peer import Peer
 
-
 # A thread of ours that ends with an exception nobody caught fails its test.
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 

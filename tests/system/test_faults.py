@@ -44,9 +44,13 @@ def holds(house, name):
 def test_kill_9_at_any_moment_the_contactor_opens_when_its_hold_ends_and_nothing_is_missing(system):
     dice = random.Random(SEED)
     name, hold_s = system.nodes[0].name, 4
+    system.process.stop()
+    with (system.database.parent.parent / "gridnexus.toml").open("a") as config:
+        config.write("\n[store]\ncommit_interval_ms = 4000\n")  # so that there is much in memory to be lost
+    system.start()
     for turn in range(2):
         close_heater(system, name, hold_s)
-        time.sleep(dice.uniform(0, 1.5))
+        time.sleep(dice.uniform(0.5, 2.5))
         system.process.stop(signal.SIGKILL)
         time.sleep(hold_s)  # nobody but the node itself can open it
         system.start()

@@ -6,12 +6,13 @@ milliseconds have passed. It renews no lease and needs no host: contactors open 
 
 from gridnode import VERSION
 from gridnode.node.ring import Ring
-from gridnode.wire import schema
-from gridnode.wire.frame import FRAME_MAX
+from gridnode.wire import WireError, cbor, schema
+from gridnode.wire.frame import FRAME_MAX, PACKET_MAX
 from gridnode.wire.node_session import NodeSession
 
 LIVE_EVERY_MS = 1000
 FRAMES_A_STEP = 8  # so that a long backlog never holds up the meter
+HELLO_BYTES = PACKET_MAX - 32  # at the start; header, tag, and what its numbers may grow by, need the rest
 RECORD_BYTES = 96  # the longest reliable record is shorter
 
 
@@ -27,7 +28,8 @@ class Identity:
 
 class Node:
     """`meter.pump(now_us)` feeds `channels` (metering.Channel); `contactors` are switching.Contactor, already
-    booted; `link` is link.SerialLink or alike; `random` gives 30 random bits.
+    booted; `link` is link.SerialLink or alike; `random` gives 30 random bits. Raises ValueError when the names are
+    too long to be told in one HELLO.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Node:
         self._interval_due_ms = self._interval_ms
         self._live_due_ms = 0
         self.session = NodeSession(lambda: random() | 1, self.ring, self._hello, self._command)
+        self._rehearse_hello()
         for index, channel in enumerate(channels):
             energy = channel.energy
             end_ms = channel.end_us // 1000
@@ -51,6 +54,14 @@ class Node:
         for index, contactor in enumerate(contactors):
             contactor.on_change = self._switched
             self._record_switched(index, 0)
+
+    def _rehearse_hello(self):
+        # A HELLO that does not fit would stop the node when it first speaks, with its contactors in any state.
+        try:
+            hello = schema.check([schema.HELLO] + self._hello(1, 1 << 40))
+            cbor.put(bytearray(HELLO_BYTES), 0, hello)
+        except WireError as error:
+            raise ValueError("names of node, board, channels and contactors: shorter or fewer (%s)" % error)
 
     def step(self, now_ms: int):
         """Do what is due at node time `now_ms`: safety first, then metering, then the link."""
