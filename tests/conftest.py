@@ -19,7 +19,8 @@ def chromium() -> Path:
     """Debian's chromium. Without it a browser's test is skipped, saying so; in CI it fails."""
     found = setup_env.chromium()
     if found is None:
-        advice = "chromium is missing. Install it: sudo apt-get update && sudo apt-get install -y chromium"
+        packages = " ".join(setup_env.BROWSER)
+        advice = f"the browser is missing. Install it: sudo apt-get update && sudo apt-get install -y {packages}"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(advice)
     return found
 

@@ -5,6 +5,7 @@ its marker holds the fingerprint of everything it was made from; anything else i
 interrupted set-up mends itself. pip finds its packages by its own configuration; none is named here.
 """
 
+import ctypes
 import fcntl
 import hashlib
 import importlib.util
@@ -22,6 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ROOT / "tools" / "requirements"
+BROWSER = ("chromium", "libatomic1")  # Debian's packages
 LOG_TAIL = 25  # lines of a failed installation that are shown
 
 
@@ -78,7 +80,7 @@ def ensure_chromium() -> Path | None:
     """Debian's chromium, installed if that can be done without asking; None if it cannot. Raises SetupError in CI."""
     if chromium() is None:
         try:
-            install_system("chromium", why="the page is tested in it")
+            install_system(*BROWSER, why="the page is tested in it")
         except SetupError:
             if os.environ.get("CI"):
                 raise
@@ -86,19 +88,24 @@ def ensure_chromium() -> Path | None:
 
 
 def chromium() -> Path | None:
-    """The chromium on PATH, if there is one."""
+    """The chromium on PATH, if there is one that can be driven: playwright's own Node needs libatomic."""
+    try:
+        ctypes.CDLL("libatomic.so.1")
+    except OSError:
+        return None
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     return Path(found) if found else None
 
 
-def install_system(package: str, why: str) -> None:
-    """Install a Debian package as root or by `sudo -n`. Raises SetupError with the command to type instead."""
-    command = ["apt-get", "install", "-y", "--no-install-recommends", package]
-    advice = f"{package} is missing ({why}). Install it: sudo apt-get update && sudo {' '.join(command)}"
+def install_system(*packages: str, why: str) -> None:
+    """Install Debian packages as root or by `sudo -n`. Raises SetupError with the command to type instead."""
+    command = ["apt-get", "install", "-y", "--no-install-recommends", *packages]
+    named = " and ".join(packages)
+    advice = f"{named} is missing ({why}). Install it: sudo apt-get update && sudo {' '.join(command)}"
     prefix = _privilege()
     if not shutil.which("apt-get") or prefix is None:
         raise SetupError(advice)
-    print(f"Installing Debian's {package}: {why}.", flush=True)
+    print(f"Installing Debian's {named}: {why}.", flush=True)
     environ = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     for step in (["apt-get", "update"], command):
         full = [*prefix, *step, "-o", "DPkg::Lock::Timeout=300"]
