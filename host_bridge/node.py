@@ -33,6 +33,7 @@ def wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+NO_QUANTITIES = (None, None, None, None, None, None, 0)  # of a reading that tells registers only
 # Where a message names a channel or a contactor, so that one the node never announced is not taken.
 _OF_CHANNEL = {schema.INTERVAL: 2, schema.REGISTERS: 2, schema.LIVE: 1}
 _OF_CONTACTOR = {schema.SWITCHED: 2, schema.CONTACTOR: 1}
@@ -99,7 +100,8 @@ class RemoteNode:
     @property
     def epoch(self) -> int:
         """Of the journal that the session carries."""
-        return int(self.session.hello[HELLO_EPOCH]) if self.session.hello else -1
+        hello = self.session.hello
+        return hello[HELLO_EPOCH] if hello else -1
 
     def feed(self, data: bytes, now_ms: int) -> None:
         """Take bytes from the link."""
@@ -125,7 +127,7 @@ class RemoteNode:
             self._reject(m)
         elif kind == schema.INTERVAL:
             self._readings += 1
-            self._keep(Reading(view.name, self.epoch, m[1], m[2], m[3] + shift, *m[3:]))
+            self._keep(Reading._make((view.name, self.epoch, m[1], m[2], m[3] + shift, *m[3:])))
         elif kind == schema.LIVE:
             self._live(Live(m[1], m[2] + shift, *m[3:]))
         elif kind in _OF_CONTACTOR and m[_OF_CONTACTOR[kind]] >= len(view.contactors):
@@ -142,9 +144,8 @@ class RemoteNode:
             self._keep(Switching(view.name, self.epoch, m[1], m[2], m[3] + shift, m[3], state, cause, m[6]))
         elif kind == schema.REGISTERS:
             self._readings += 1
-            name, epoch = view.name, self.epoch
-            unknown = (None,) * 6
-            self._keep(Reading(name, epoch, m[1], m[2], m[3] + shift, m[3], 0, m[4], m[5], *unknown, 0))
+            head = (view.name, self.epoch, m[1], m[2], m[3] + shift, m[3], 0, m[4], m[5])
+            self._keep(Reading._make((*head, *NO_QUANTITIES)))
         elif kind == schema.HELLO:
             self._hello(m, now_ms)
         elif kind == schema.FLOOR:

@@ -105,7 +105,7 @@ def install_system(*packages: str, why: str) -> None:
     prefix = _privilege()
     if not shutil.which("apt-get") or prefix is None:
         raise SetupError(advice)
-    print(f"Installing Debian's {named}: {why}.", flush=True)
+    print(f"Installing Debian's {named}: {why}.", flush=True, file=sys.stderr)
     environ = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     for step in (["apt-get", "update"], command):
         full = [*prefix, *step, "-o", "DPkg::Lock::Timeout=300"]
@@ -143,7 +143,7 @@ def _alone(environment: Environment) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print(f"Waiting for another process that is making {environment.name} ...", flush=True)
+            print(f"Waiting for another process that is making {environment.name} ...", flush=True, file=sys.stderr)
             fcntl.flock(lock, fcntl.LOCK_EX)
         # If this process is killed, a pip that it leaves behind keeps the lock until it is done.
         os.set_inheritable(lock.fileno(), True)
@@ -152,7 +152,9 @@ def _alone(environment: Environment) -> Iterator[None]:
 
 def _make(environment: Environment) -> None:
     _ensure_venv_module()
-    print(f"Making {environment.name} (once, and again when what it is made from changes).", flush=True)
+    print(
+        f"Making {environment.name} (once, and again when what it is made from changes).", flush=True, file=sys.stderr
+    )
     environment.marker.unlink(missing_ok=True)
     # The base interpreter: the one running may be the very environment that is being replaced.
     base = getattr(sys, "_base_executable", sys.executable)
@@ -209,13 +211,18 @@ def _run(command: Sequence[str]) -> None:
 
 
 def _progress(said: list[str]) -> None:
-    if not sys.stdout.isatty():
+    if not sys.stderr.isatty():
         return
     if said[-1].startswith(("Collecting ", "Processing ")):
         count = sum(line.startswith(("Collecting ", "Processing ")) for line in said)
-        print(f"\r\x1b[K  package {count}: {said[-1].split()[1].split('==')[0].rpartition('/')[2]}", end="", flush=True)
+        print(
+            f"\r\x1b[K  package {count}: {said[-1].split()[1].split('==')[0].rpartition('/')[2]}",
+            end="",
+            flush=True,
+            file=sys.stderr,
+        )
     elif said[-1].startswith(("Installing ", "Successfully ")):
-        print(f"\r\x1b[K  {said[-1].split()[0].lower()} ...\r", end="", flush=True)
+        print(f"\r\x1b[K  {said[-1].split()[0].lower()} ...\r", end="", flush=True, file=sys.stderr)
 
 
 def _tail(text: str) -> str:

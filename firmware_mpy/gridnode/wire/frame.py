@@ -91,18 +91,13 @@ class FrameDecoder:
         parts = []
         at = 0
         while at < size:
-            code = raw[at]
-            end = at + code
+            end = at + raw[at]
             parts.append(raw[at + 1 : end])
             at = end
-            if code != 255:
-                parts.append(b"\x00")
         if at != size:
             self.bad_cobs += 1
             return
-        if code != 255:
-            parts.pop()  # the zero behind the last block is not of the data
-        packet = b"".join(parts)
+        packet = b"\x00".join(parts) if size < 255 else _join(parts)
         if len(packet) > PACKET_MAX + CRC_BYTES:
             self.too_long += 1
             return
@@ -111,3 +106,11 @@ class FrameDecoder:
             return
         self.frames += 1
         packets.append(packet)
+
+
+def _join(parts: list) -> bytes:
+    """The blocks of a frame with the zeros between them; behind a full one of 254 bytes there is none."""
+    packet = parts[0]
+    for index in range(1, len(parts)):
+        packet += parts[index] if len(parts[index - 1]) == 254 else b"\x00" + parts[index]
+    return packet

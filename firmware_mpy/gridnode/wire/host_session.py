@@ -5,6 +5,7 @@ What the node sends is acknowledged when the caller says it is kept, not before.
 """
 
 from gridnode.wire import WireError, cbor, packet, schema
+from gridnode.wire.schema import RELIABLE
 from gridnode.wire.session import CALL_EVERY_MS, PING_AGAIN_MS, PING_EVERY_MS, decode
 from gridnode.wire.stream import Receiver
 
@@ -72,8 +73,14 @@ class HostSession:
         except WireError:
             return self._foreign(foreign_hello(body))
         kind = message[0]
-        if kind in schema.RELIABLE:
-            return self._record(message)
+        if kind in RELIABLE:
+            if self.receiver is None:
+                return None
+            if self.receiver.take(message[1]):
+                return message
+            self.repeats += 1
+            self._ack_due = True  # our acknowledgement may have been lost
+            return None
         if kind == schema.HELLO:
             return self._greeted(message)
         if self.receiver is None:
@@ -85,15 +92,6 @@ class HostSession:
         elif kind == schema.OUTCOME and message[1] != self._session:
             return None
         return message
-
-    def _record(self, message):
-        if self.receiver is None:
-            return None
-        if self.receiver.take(message[1]):
-            return message
-        self.repeats += 1
-        self._ack_due = True  # our acknowledgement may have been lost
-        return None
 
     def _greeted(self, message):
         if message[2] != schema.digest():
