@@ -108,8 +108,8 @@ def python_in(clone, *lines: str) -> list[str]:
 @pytest.mark.slow
 def test_two_at_once_make_one(clone):
     command = python_in(clone, "setup_env.ensure(bare)")
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    said = [process.communicate()[0] for process in both]
+    both = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [process.communicate()[1] for process in both]
     assert [process.returncode for process in both] == [0, 0]
     assert sum("Making .venv" in text for text in said) == 1
     assert subprocess.run([clone / ".venv" / "bin" / "python", "-c", ""], check=False).returncode == 0
