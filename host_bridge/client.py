@@ -12,7 +12,7 @@ from host_bridge.config import Config
 
 Answer = dict[str, Any]
 TOKEN_VARIABLE = "GRIDNEXUS_TOKEN"  # noqa: S105 - the variable's name, not a token
-START_IT = "start it with: gridnexus run   (as a service: systemctl start gridnexus)"
+START_IT = "start it with: gridnexus run"
 COMMAND_TIMEOUT_S = 60.0  # above any answer_within_ms worth configuring: the bridge decides, not the client
 
 

@@ -241,9 +241,7 @@ def bridge_and_nodes(bridge: Bridge, settings: Config) -> Findings:
     try:
         about, nodes = bridge.bridge(), bridge.nodes()
     except BridgeDown:
-        yield Finding(
-            "warning", "bridge", f"not running at {bridge.url}", "gridnexus run, or: systemctl start gridnexus"
-        )
+        yield Finding("warning", "bridge", f"not running at {bridge.url}", "start it with: gridnexus run")
         return
     except BridgeError as error:
         yield Finding("problem", "bridge", str(error), "run this as the bridge's user, with the bridge's configuration")

@@ -1,4 +1,7 @@
-"""Real ports that open, fail, clog, flood and hang: one clear reason each, no thread left, no other link disturbed."""
+"""Real ports that open, fail, clog, flood and hang: one clear reason each, no thread left, no other link disturbed.
+
+Longer than most files, so that every way in which one port can fail stands in one place.
+"""
 
 import asyncio
 import errno
