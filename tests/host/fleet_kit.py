@@ -1,11 +1,12 @@
 """A real Fleet over loopback links, with what it told and kept, for tests of fleet, link and dispatch."""
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from host_bridge import fleet as fleet_module
 from host_bridge.events import EventLog
 from host_bridge.fleet import Fleet
+from tests.host.background import beside
 
 STALE_S = 0.15
 
@@ -73,12 +74,5 @@ async def running(monkeypatch, *peers):
     monkeypatch.setattr(fleet_module, "TICK_S", 0.004)
     monkeypatch.setattr(fleet_module, "COUNT_EVERY", 1)
     kit = FleetKit(*peers)
-    run = asyncio.create_task(kit.fleet.run())
-    try:
+    async with beside(kit.fleet.run()):
         yield kit
-        if run.done():
-            run.result()
-    finally:
-        run.cancel()
-        with suppress(asyncio.CancelledError):
-            await run

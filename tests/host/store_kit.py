@@ -1,13 +1,14 @@
 """What the store's tests share: a store on a database of its own, and readings for it."""
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from zoneinfo import ZoneInfo
 
 from host_bridge.config import StoreConfig
 from host_bridge.events import EventLog
 from host_bridge.model import Reading
 from host_bridge.store import Store
+from tests.host.background import beside
 
 BERLIN = ZoneInfo("Europe/Berlin")
 DAY = 86_400_000
@@ -75,13 +76,8 @@ async def running(path, **config):
     """A Kit whose store is open and commits every 10 ms, closed at the end."""
     kit = Kit(path, StoreConfig(**{"commit_interval_ms": 10, "raw_days": 36_500, "minute_days": 36_500, **config}))
     await kit.store.open()
-    run = asyncio.create_task(kit.store.run())
     try:
-        yield kit
-        if run.done():
-            run.result()
+        async with beside(kit.store.run()):
+            yield kit
     finally:
-        run.cancel()
-        with suppress(asyncio.CancelledError):
-            await run
         await kit.store.close()

@@ -1,129 +1,28 @@
-"""Real ports that open, fail, clog, flood and hang: one clear reason each, no thread left, no other link disturbed.
-
-Longer than most files, so that every way in which one port can fail stands in one place.
-"""
+"""Real ports that open, fail, clog, flood and hang: one clear reason each, no thread left."""
 
 import asyncio
 import errno
 import os
-import pty
 import resource
 import socket
 import subprocess
 import sys
 import threading
-import tty
-from contextlib import ExitStack, asynccontextmanager, closing, suppress
+from contextlib import closing
 
 import pytest
 import serial
 import serial.rfc2217
 
-from host_bridge import link as link_module
-from host_bridge.transport import LinkError
 from host_bridge.transport import serial as serial_module
 from host_bridge.transport.serial import OUT_FRAMES, SerialTransport, explain
-from tests.host.fleet_kit import running
-from tests.host.wire_peer import Peer
+from tests.host.port_kit import Rfc2217Server, Run, link_threads, run, why
 
-# A thread of ours that ends with an exception nobody caught fails its test.
-pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
-
-
-class Line:
-    """A pseudo-terminal: `path` is what the bridge opens, `ours` the device's end of the cable."""
-
-    def __init__(self, stack):
-        self.ours, theirs = pty.openpty()
-        tty.setraw(theirs)
-        os.set_blocking(self.ours, False)
-        self.path = os.ttyname(theirs)
-        self._open = [self.ours, theirs]
-        stack.callback(self.unplug)
-
-    def unplug(self):
-        while self._open:
-            os.close(self._open.pop())
-
-    def read(self):
-        with suppress(BlockingIOError):
-            return os.read(self.ours, 65536)
-        return b""
-
-
-@pytest.fixture
-def stack():
-    with ExitStack() as stack:
-        yield stack
-
-
-@pytest.fixture
-def line(stack):
-    return Line(stack)
-
-
-@pytest.fixture(autouse=True)
-def no_thread_stays():
-    """Whatever a test does, the threads of its links end."""
-    yield
-    for thread in link_threads():
-        thread.join(8)
-    assert link_threads() == []
-
-
-def link_threads():
-    return [thread for thread in threading.enumerate() if thread.name.startswith("link ")]
-
-
-class Run:
-    """One `run` of a transport: what came, and the reason it ended."""
-
-    def __init__(self, transport):
-        self.transport = transport
-        self.opened = asyncio.Event()
-        self.got = b""
-        self.chunks = 0
-        self.task = asyncio.create_task(self._run())
-
-    async def _run(self):
-        try:
-            await self.transport.run(self.opened.set, self._received)
-        except LinkError as error:
-            return str(error)
-
-    def _received(self, data):
-        self.got += data
-        self.chunks += 1
-
-    async def until(self, condition):
-        async with asyncio.timeout(15):
-            while not condition():  # noqa: ASYNC110 (whatever it asks about)
-                await asyncio.sleep(0.002)
-
-    async def reason(self):
-        return await asyncio.wait_for(self.task, 15)
-
-
-@asynccontextmanager
-async def run(transport):
-    """A Run that has opened its port, and that is cancelled at the end."""
-    run = Run(transport)
-    try:
-        await asyncio.wait_for(run.opened.wait(), 10)
-        yield run
-    finally:
-        run.task.cancel()
-        with suppress(asyncio.CancelledError):
-            await run.task
-
-
-def why(url, **options):
-    """The reason for which a port does not open."""
-
-    async def fail():
-        return await Run(SerialTransport(url, **options)).reason()
-
-    return asyncio.run(fail())
+# A thread of ours that ends with an exception nobody caught fails its test, and so does one that stays.
+pytestmark = [
+    pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning"),
+    pytest.mark.usefixtures("no_thread_stays"),
+]
 
 
 # Ports that do not open
@@ -417,28 +316,6 @@ def test_a_socket_echoes_and_its_end_is_told(stack):
     assert asyncio.run(echoed()) == "the serial server closed the connection"
 
 
-class Rfc2217Server(threading.Thread):
-    """One client of a port shared by pyserial's own server logic; the port is its loop://, an echo."""
-
-    def __init__(self, server):
-        super().__init__(daemon=True)
-        self._server = server
-        self.connection = None
-
-    def run(self):
-        self.connection, _ = self._server.accept()
-        port = serial.serial_for_url("loop://", timeout=0)
-        manager = serial.rfc2217.PortManager(port, self)
-        with suppress(OSError):
-            while data := self.connection.recv(1024):
-                port.write(b"".join(manager.filter(data)))
-                if echo := port.read(port.in_waiting):
-                    self.write(b"".join(manager.escape(echo)))
-
-    def write(self, data):
-        self.connection.sendall(data)
-
-
 def test_rfc2217_echoes_and_its_end_is_told(stack):
     server = stack.enter_context(closing(socket.create_server(("127.0.0.1", 0))))
     echo = Rfc2217Server(server)
@@ -471,103 +348,3 @@ def test_unknown_errors_keep_their_words():
     assert explain(ValueError("baud rate 7 is not possible")) == "baud rate 7 is not possible"
     assert explain(KeyError()) == "KeyError"
     assert explain(OSError(errno.EOVERFLOW, "too large")) == f"[Errno {errno.EOVERFLOW}] too large"
-
-
-# Two links in one fleet
-
-
-class Device(Peer):
-    """A node on a Line: hears and speaks over its pseudo-terminal whenever `turn` is called."""
-
-    def __init__(self, line, **hello):
-        super().__init__(**hello)
-        self.transport = SerialTransport(line.path)
-        self.line = line
-
-    def say(self, message):
-        with suppress(OSError):
-            os.write(self.line.ours, self.frame(message))
-
-    def turn(self):
-        with suppress(OSError):
-            self.hear(self.line.read())
-        self.say(self.live(0, 5))
-
-
-def fleet_of_two(monkeypatch, stack, course):
-    """Run course(kit, bad) beside two nodes on ports; home-02 must stay online whatever `bad`, home-01's, suffers."""
-    monkeypatch.setattr(link_module, "RETRY_FIRST_S", 0.02)
-    monkeypatch.setattr(link_module, "RETRY_MAX_S", 0.05)
-    lines = [Line(stack), Line(stack)]
-    devices = [Device(line, name=f"home-0{number}") for number, line in enumerate(lines, 1)]
-
-    async def talk():
-        while True:
-            for device in devices:
-                device.turn()
-            await asyncio.sleep(0.01)
-
-    async def both():
-        async with running(monkeypatch, *devices) as kit:
-            kit.fleet._stale_after_ms = 2000
-            talking = asyncio.create_task(talk())
-            try:
-                await kit.online("home-01", "home-02")
-                await course(kit, lines[0])
-            finally:
-                talking.cancel()
-            assert kit.state("home-02") == "online"
-            assert [event.kind for event in kit.events.recent if event.node == "home-02"] == ["node online"]
-
-    asyncio.run(both())
-
-
-def failures(kit):
-    return kit.texts("link failed")
-
-
-def test_an_unplugged_port_is_one_event_and_disturbs_no_other(monkeypatch, stack):
-    async def course(kit, line):
-        line.unplug()
-        await kit.until(lambda: kit.state("home-01") == "stale")
-        await kit.ticks(30)
-        assert len(failures(kit)) == 1 and "plugged in" in failures(kit)[0]
-
-    fleet_of_two(monkeypatch, stack, course)
-
-
-def test_garbage_is_one_event_and_disturbs_no_other(monkeypatch, stack):
-    monkeypatch.setattr(link_module, "GARBAGE_MS", 100)
-
-    async def course(kit, line):
-        for _ in range(60):
-            os.write(line.ours, os.urandom(200))
-            await asyncio.sleep(0.01)
-        assert kit.kinds("garbage", "garbage over", "link failed") == ["garbage"]
-        await kit.until(lambda: kit.kinds("garbage over"))
-        assert kit.state("home-01") == "online"
-
-    fleet_of_two(monkeypatch, stack, course)
-
-
-def test_a_second_reader_on_the_port_is_told_and_disturbs_no_other(monkeypatch, stack):
-    monkeypatch.setattr(link_module, "GARBAGE_MS", 100)
-
-    async def course(kit, line):
-        thief = os.open(line.path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-        stack.callback(os.close, thief)
-
-        async def stealing():
-            with suppress(BlockingIOError):
-                os.read(thief, 7)
-            return "another program" in "".join(failures(kit) + kit.texts("garbage"))
-
-        async with asyncio.timeout(10):
-            while not await stealing():  # noqa: ASYNC110
-                await asyncio.sleep(0)
-        for _ in range(200):
-            await stealing()
-            await asyncio.sleep(0.001)
-        assert len(failures(kit)) <= 1 and len(kit.texts("garbage")) <= 1
-
-    fleet_of_two(monkeypatch, stack, course)

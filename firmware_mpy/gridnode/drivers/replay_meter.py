@@ -45,7 +45,6 @@ class ReplayMeter:
         start_us: int = 0,
     ):
         self._home = HomeProfile(profile_path)
-        self.description = "%s, replayed (simulated)" % self._home.name
         self._grid, self._heater, self._heater_closed = grid, heater, heater_closed
         self._rate = grid.window.sample_rate_hz
         self._frequency_mhz = grid.window.nominal_frequency_hz * 1000
