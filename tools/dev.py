@@ -39,6 +39,7 @@ _R = "tools/requirements"
 LOCK_SOURCES = {
     "runtime": ["pyproject.toml"],
     "dev": ["--group", "pyproject.toml:dev", "--constraint", f"{_R}/runtime.txt"],
+    "boards": ["--group", "pyproject.toml:boards", "--constraint", f"{_R}/runtime.txt", "--constraint", f"{_R}/dev.txt"],
     "bench": ["--group", "pyproject.toml:bench", "--constraint", f"{_R}/runtime.txt", "--constraint", f"{_R}/dev.txt"],
     "stubs": ["--group", "pyproject.toml:stubs", "--no-deps"],
     "lock": ["--group", "pyproject.toml:lock"],

@@ -24,6 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ROOT / "tools" / "requirements"
 BROWSER = ("chromium", "libatomic1")  # Debian's packages
+SOURCE_ONLY = ("esptool",)  # published without wheels: pure Python, built from its hashed archive
 LOG_TAIL = 25  # lines of a failed installation that are shown
 
 
@@ -53,7 +54,7 @@ class Environment:
         return self.path / "gridnexus-ready"
 
 
-DEV = Environment(".venv", ("runtime", "dev"), typings=("stubs",))
+DEV = Environment(".venv", ("runtime", "dev", "boards"), typings=("stubs",))
 BENCH = Environment(".venv-bench", ("runtime", "dev", "bench"))
 LOCK = Environment(".venv-lock", ("lock",), editable=False)
 
@@ -183,7 +184,7 @@ def _pip(environment: Environment) -> list[str]:
 def _install(environment: Environment, locks: Sequence[str], options: list[str]) -> None:
     """Exactly what the locks say, with the hashes they say, and nothing that would need a compiler."""
     files = [argument for name in locks for argument in ("--requirement", str(_lock(name)))]
-    exactly = ["--require-hashes", "--no-deps", "--only-binary", ":all:", "--progress-bar", "off"]
+    exactly = ["--require-hashes", "--no-deps", "--only-binary", ":all:", "--no-binary", ",".join(SOURCE_ONLY), "--progress-bar", "off"]
     _run([*_pip(environment), *exactly, *options, *files])
 
 
