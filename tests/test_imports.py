@@ -29,7 +29,7 @@ PLAIN = {
 PLAIN |= {"math", "operator", "re", "struct", "types", "typing", "zoneinfo"}
 # What every part of the bridge may speak in.
 BRIDGE = {"host_bridge.model", "host_bridge.config", "host_bridge.events", "host_bridge.times", "gridnode.wire.schema"}
-WIRE = {"struct", "binascii", "hashlib", "cryptolib", "gridnode.wire"}
+WIRE = {"struct", "binascii", "hashlib", "cryptolib", "gridnode.wire", "gridnode.native"}
 # What is heard from nodes and said to them.
 NODES = PLAIN | BRIDGE | {"asyncio", "random", "time", "gridnode.wire", "host_bridge.decode", "host_bridge.transport"}
 NODES |= {"host_bridge.node", "host_bridge.link"}
@@ -43,9 +43,10 @@ MAY_IMPORT = {
     "main": ANYTHING,
     "gridnode": set(),
     "gridnode.wire": WIRE,
-    "gridnode.metering": {"math", "array"},
+    "gridnode.native": {"micropython"},
+    "gridnode.metering": {"math", "array", "gridnode.native"},
     "gridnode.switching": {"math", "array"},
-    "gridnode.drivers": {"machine", "micropython", "time", "array", "math", "gridnode.metering"},
+    "gridnode.drivers": {"machine", "rp2", "uctypes", "time", "array", "math", "gridnode.metering", "gridnode.native"},
     "gridnode.link": {"asyncio", "gridnode.wire"},
     "gridnode.node": {"gridnode.wire", "gridnode.metering", "gridnode.switching", "gridnode.link"},
     "gridnode.update": {"gridnode.wire", "gridnode.metering", "gridnode.switching", "gridnode.link", "hashlib", "os"},

@@ -33,6 +33,7 @@ CHANNELS = [
 CONTACTORS = [
     {
         "name": "water heater",
+        "driver": "relay",
         "pin": 15,
         "closed_level": 1,  # of the pin; the other level is the safe one, and the relay's own resistor pulls there
         "feedback_pin": 14,  # an auxiliary contact; None: there is none
@@ -45,6 +46,7 @@ CONTACTORS = [
     },
     {
         "name": "ev charger",
+        "driver": "relay",
         "pin": 13,
         "closed_level": 1,
         "feedback_pin": 12,

@@ -2,6 +2,10 @@
 
 NAME = "unix, replayed home (simulated)"
 MCU = "unix"
+LINK = {"driver": "fd"}  # unit.json says which
+BUTTON = None
+LED = None
+WATCHDOG_MS = None
 
 SAMPLE_RATE_HZ = 1600
 NOMINAL_FREQUENCY_HZ = 50
@@ -26,6 +30,7 @@ CHANNELS = [
 CONTACTORS = [
     {
         "name": "water heater",
+        "driver": "simulated",
         "min_on_s": 3,
         "min_off_s": 3,
         "max_hold_s": 900,

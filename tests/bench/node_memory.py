@@ -7,7 +7,8 @@ import gc
 import json
 import sys
 
-from main import make_node
+import board
+from main import make_coils, make_contactors, make_node
 
 MINUTES = 10
 STEP_MS = 10
@@ -31,7 +32,8 @@ def live_bytes():
 def run(folder):
     with open(folder + "/unit.json") as file:
         unit = json.load(file)
-    node = make_node(folder, unit, NoLine(), 0)
+    coils = make_coils(board.CONTACTORS)
+    node = make_node(folder, unit, NoLine(), coils, make_contactors(board.CONTACTORS, coils, 0), "power on", 0)
     after = []
     for now_ms in range(0, (MINUTES + 1) * 60_000, STEP_MS):
         node.step(now_ms)

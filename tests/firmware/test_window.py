@@ -221,11 +221,6 @@ def test_apparent_power_is_never_below_active():
     assert windows > 100
 
 
-def test_twelve_bit_counts_keep_a_chunk_within_31_bits():
-    assert 64 * 2047**2 < 1 << 30
-    assert refused(lambda: WindowMeter(1600, 50, UV, UA).feed(array("h", [0] * 65), array("h", [0] * 65), 65))
-
-
 def test_impossible_arguments_are_refused():
     assert refused(lambda: WindowMeter(1600, 16, UV, UA))
     assert refused(lambda: WindowMeter(300, 50, UV, UA))

@@ -5,11 +5,12 @@ Time here is the length of the windows in samples, so the energy and the time of
 
 from gridnode.metering.energy import EnergyRegister
 from gridnode.metering.interval import Interval
-from gridnode.metering.window import SAMPLE
+from gridnode.metering.window import SAMPLE, SHORT_WINDOW
 
 
 class Channel:
-    """Feeds `window` (a WindowMeter); every window that ends goes to the registers and to the interval.
+    """Feeds `window` (a WindowMeter, or a ChipWindow that its driver fills); every window that ends goes to the
+    registers and to the interval.
 
     `start_us`: node time at which the first sample begins.
     """
@@ -28,12 +29,32 @@ class Channel:
         """As WindowMeter.feed: True when a window has ended."""
         if not self.window.feed(voltage, current, n):
             return False
+        self.count()
+        return True
+
+    def count(self):
+        """Book the window that has just ended: its time, its energy, its figures. `feed` does; a chip's driver must."""
         self._length += self.window.length
         end_us = self._start_us + self._length * 1_000_000 // (self.window.sample_rate_hz * SAMPLE)
         self.energy.add(self.window.active_power_mw, end_us - self.end_us)
         self.end_us = end_us
         self._interval.add(self.window)
-        return True
+
+    @property
+    def measured(self) -> bool:
+        """Whether a window has ended, so that there are figures to tell."""
+        return self._length > 0
+
+    def begin(self, start_us: int):
+        """The first sample begins at `start_us` of node time; only before any is fed."""
+        self._start_us = self.end_us = start_us
+        self._taken_ms = start_us // 1000
+
+    def skip(self, samples: int):
+        """So many samples were lost: their time passes, and no energy is made up for it."""
+        self._length += self.window.abandon() + samples * SAMPLE
+        self.end_us = self._start_us + self._length * 1_000_000 // (self.window.sample_rate_hz * SAMPLE)
+        self._interval.quality |= SHORT_WINDOW
 
     def take_interval(self) -> tuple:
         """What an INTERVAL record says after its channel, in the wire's order; the next interval begins here.

@@ -8,11 +8,11 @@ shared between both sides, so neither energy nor time is lost. Formulas: README.
 import math
 from array import array
 
+from gridnode.metering import sums
 from gridnode.metering.integers import divide, root
 
 NO_VOLTAGE, CLIPPED, SHORT_WINDOW = 1, 2, 4  # bits of `quality`, as in wire.schema
 
-CHUNK = 64  # samples a feed takes at most: 12-bit counts then sum within the 31-bit integers of a 32-bit port
 _PLACES = 12
 SAMPLE = 1 << _PLACES  # positions and lengths count 1/4096 of a sample
 _MIDWAY = -SAMPLE // 2  # position between the last window's samples and the first of the next, which is at 0
@@ -61,11 +61,10 @@ class WindowMeter:
         self._hysteresis = max(1, no_voltage_mv * 1_000_000 // voltage_nv_per_count)
         self._quarter = (2 * sample_rate_hz // nominal_frequency_hz + 4) // 8
         self._past = array("h", [0] * self._quarter)  # voltages of the last quarter period
-        self._place = 0  # of the oldest one
-        self._zero = 0  # the last window's mean voltage: where zero lies
-        self._height = 0  # of the last sample above it
-        self._armed = False
-        self._current = 0  # of the last sample
+        self._sums = array("i", [0] * sums.STATE_WORDS)
+        self._sums[sums.QUARTER] = self._quarter
+        self._sums[sums.LOW] = -self._hysteresis
+        self._sums[sums.CLIP] = clip_counts
         self._begin(-1, _MIDWAY)
         self.voltage_rms_mv = self.current_rms_ma = None
         self.active_power_mw = self.reactive_power_mvar = self.apparent_power_mva = None
@@ -73,79 +72,43 @@ class WindowMeter:
         self.samples = self.length = self.quality = 0
 
     def feed(self, voltage, current, n: int) -> bool:
-        """Take the first `n` <= 64 counts of two array('h'). Returns True when a window has ended in them."""
-        if n > CHUNK:
-            raise ValueError("feed takes at most %d samples" % CHUNK)
+        """Take the first `n` counts of two array('h'). Returns True when a window has ended in them."""
         ended = False
+        state = self._sums
         at = 0
         while at < n:
-            stop = min(n, at + self._longest - self._n)
-            at = self._sum(voltage, current, at, stop)
+            stop = min(n, at + self._longest - state[sums.COUNT])
+            state[sums.FROM] = at
+            state[sums.TO] = stop
+            at = sums.gather(voltage, current, self._past, state)
             if at < stop:
-                ended = self._cross(voltage[at] - self._zero, current[at]) or ended
-            elif self._n == self._longest:
-                self._close((self._n << _PLACES) + _MIDWAY)
+                ended = self._cross(voltage[at] - state[sums.ZERO], current[at]) or ended
+            elif state[sums.COUNT] == self._longest:
+                self._close((self._longest << _PLACES) + _MIDWAY)
                 self._begin(-1, _MIDWAY)
                 ended = True
         return ended
 
-    def _sum(self, voltage, current, k: int, stop: int) -> int:
-        """Add samples k .. stop - 1, but stop before a rising crossing; return the index of the next sample.
-
-        The only loop that runs per sample: locals and small integers, so that nothing is allocated (nor by the
-        assignments around it: MicroPython builds a tuple only for four names or more).
-        """
-        past, place, quarter = self._past, self._place, self._quarter
-        zero, low, clip = self._zero, -self._hysteresis, self.clip_counts
-        armed, first = self._armed, k
-        v, i = self._height, self._current
-        sum_v = sum_i = sum_vv = sum_ii = sum_vi = sum_di = 0
-        while k < stop:
-            raw = voltage[k]
-            height = raw - zero
-            if armed:
-                if height >= 0:
-                    armed = False
-                    break
-            elif height < low:
-                armed = True
-            v = height
-            i = current[k]
-            if raw >= clip or raw <= -clip or i >= clip or i <= -clip:
-                self._clipped = True
-            sum_v += v
-            sum_i += i
-            sum_vv += v * v
-            sum_ii += i * i
-            sum_vi += v * i
-            sum_di += past[place] * i
-            past[place] = v
-            place += 1
-            if place == quarter:
-                place = 0
-            k += 1
-        self._place, self._armed = place, armed
-        self._height, self._current = v, i
-        self._n += k - first
-        self._v += sum_v
-        self._i += sum_i
-        self._vv += sum_vv
-        self._ii += sum_ii
-        self._vi += sum_vi
-        self._di += sum_di
-        return k
+    def abandon(self) -> int:
+        """Forget the window that has begun, as samples are missing in it; return its length in 1/4096 samples."""
+        length = (self._sums[sums.COUNT] << _PLACES) + _MIDWAY - self._start
+        self._sums[sums.ARMED] = 0
+        self._begin(-1, _MIDWAY)
+        return length
 
     def _cross(self, height: int, current: int) -> bool:
         """The voltage rose through zero between the last sample and the next one, given. True: window ended."""
-        fraction = (-self._height << _PLACES) // (height - self._height)
-        self._last = ((self._n - 1) << _PLACES) + fraction
+        state = self._sums
+        last = state[sums.HEIGHT]
+        fraction = (-last << _PLACES) // (height - last)
+        self._last = ((state[sums.COUNT] - 1) << _PLACES) + fraction
         self._cycles += 1
         if self._cycles == 0:
             self._first = self._last
-            self._longest = self._n + self._nominal_samples * 3 // 2
+            self._longest = state[sums.COUNT] + self._nominal_samples * 3 // 2
         if self._cycles < self._cycles_wanted:
             return False
-        self._split(fraction, (self._current * (SAMPLE - fraction) + current * fraction) >> _PLACES)
+        self._split(fraction, (state[sums.CURRENT] * (SAMPLE - fraction) + current * fraction) >> _PLACES)
         return True
 
     def _split(self, fraction: int, current: int):
@@ -157,7 +120,7 @@ class WindowMeter:
         cut = _MIDWAY + SAMPLE - fraction
         cut_i = current * cut >> _PLACES
         cut_ii = current * current * cut >> _PLACES
-        cut_di = self._past[self._place] * current * cut >> _PLACES
+        cut_di = self._past[self._sums[sums.PLACE]] * current * cut >> _PLACES
         self._i -= cut_i
         self._ii -= cut_ii
         self._di -= cut_di
@@ -174,32 +137,39 @@ class WindowMeter:
         self._start = self._first = self._last = start
         self._locked = cycles == 0
         self._longest = self._nominal_samples * 3 // 2 if self._locked else self._nominal_samples
-        self._n = self._v = self._i = self._vv = self._ii = self._vi = self._di = 0
-        self._clipped = False
+        self._i = self._ii = self._di = 0  # what the crossing at its start left to it
+        for place in range(sums.CLIPPED, sums.STATE_WORDS):
+            self._sums[place] = 0
 
     def _close(self, end: int) -> int:
         """Turn the sums into the figures of the window that ends at position `end`; return how far zero moved."""
-        self.samples, self.length = self._n, end - self._start
-        voltage_uv = self._rms(self._spread(self._vv, self._v, self._v), self._voltage_scale)
-        current_ua = self._rms(self._spread(self._ii, self._i, self._i), self._current_scale)
+        state = self._sums
+        self.samples = state[sums.COUNT]
+        self.length = end - self._start
+        v = state[sums.SUM_V]
+        i = state[sums.SUM_I] + self._i
+        voltage_uv = self._rms(self._spread(sums.product(state, sums.VV), v, v), self._voltage_scale)
+        current_ua = self._rms(self._spread(sums.product(state, sums.II) + self._ii, i, i), self._current_scale)
         self.voltage_rms_mv = divide(voltage_uv, 1000)
         self.current_rms_ma = divide(current_ua, 1000)
         self._judge()
-        self.active_power_mw = self._power(self._spread(self._vi, self._v, self._i))
-        self.reactive_power_mvar = self._rotate(self._power(self._spread(self._di, self._v, self._i)))
+        self.active_power_mw = self._power(self._spread(sums.product(state, sums.VI), v, i))
+        delayed = self._spread(sums.product(state, sums.DI) + self._di, v, i)
+        self.reactive_power_mvar = self._rotate(self._power(delayed))
         self.apparent_power_mva = max(divide(voltage_uv * current_ua, 1_000_000_000), abs(self.active_power_mw))
         self.power_factor = None
         if self.apparent_power_mva:
             self.power_factor = divide(1000 * self.active_power_mw, self.apparent_power_mva)
-        moved = divide(self._v, self._n)
-        self._zero += moved
-        self._height -= moved
-        self._armed = self._armed and self._height < 0  # a zero that moved past the last sample is no crossing
+        moved = divide(v, state[sums.COUNT])
+        state[sums.ZERO] += moved
+        state[sums.HEIGHT] -= moved
+        if state[sums.HEIGHT] >= 0:
+            state[sums.ARMED] = 0  # a zero that moved past the last sample is no crossing
         return moved
 
     def _judge(self):
         """Set quality and frequency from what the window saw of the voltage."""
-        self.quality = CLIPPED if self._clipped else 0
+        self.quality = CLIPPED if self._sums[sums.CLIPPED] else 0
         self.frequency_mhz = None
         if self.voltage_rms_mv < self.no_voltage_mv:
             self.quality |= NO_VOLTAGE

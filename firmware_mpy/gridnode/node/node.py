@@ -11,7 +11,7 @@ from gridnode.wire.frame import FRAME_MAX, PACKET_MAX
 from gridnode.wire.node_session import NodeSession
 
 LIVE_EVERY_MS = 1000
-FRAMES_A_STEP = 8  # so that a long backlog never holds up the meter
+FRAMES_A_STEP = 3  # so that a long backlog holds up neither the meter nor a command
 HELLO_BYTES = PACKET_MAX - 32  # at the start; header, tag, and what its numbers may grow by, need the rest
 RECORD_BYTES = 96  # the longest reliable record is shorter
 
@@ -45,6 +45,7 @@ class Node:
         self._max_hold_s = max_hold_s
         self._interval_due_ms = self._interval_ms
         self._live_due_ms = 0
+        self._told = False  # whether this session's host has had its first live values
         self.session = NodeSession(lambda: random() | 1, self.ring, self._hello, self._command)
         self._rehearse_hello()
         for index, channel in enumerate(channels):
@@ -88,6 +89,11 @@ class Node:
                 self.ring.append([schema.INTERVAL, 0, index] + list(channel.take_interval()))
             while self._interval_due_ms * 1000 <= channels[0].end_us:
                 self._interval_due_ms += self._interval_ms
+        if not self.session.open:
+            self._told = False
+        elif not self._told and all(channel.measured for channel in channels):
+            self._told = True  # a host that has just come need not wait for the full second
+            self._live_due_ms = now_ms
         if now_ms >= self._live_due_ms:
             self._live_due_ms = now_ms - now_ms % LIVE_EVERY_MS + LIVE_EVERY_MS
             for index, channel in enumerate(channels):

@@ -6,6 +6,8 @@ next one. Cheshire and Baker, "Consistent Overhead Byte Stuffing"; CRC-32 of IEE
 
 from binascii import crc32
 
+from gridnode.native import micropython, ptr8
+
 PACKET_MAX = 256  # bytes of a packet, without its CRC
 CRC_BYTES = 4
 FRAME_MAX = PACKET_MAX + CRC_BYTES + 3  # COBS adds 1 byte and 1 in 254; the delimiter
@@ -21,10 +23,17 @@ def encode(packet, length: int, out) -> int:
     crc = crc32(memoryview(packet)[:length])
     for index in range(CRC_BYTES):
         packet[length + index] = (crc >> (8 * index)) & 0xFF
+    return _stuff(packet, length + CRC_BYTES, out)
+
+
+@micropython.viper
+def _stuff(packet: ptr8, length: int, out: ptr8) -> int:
+    """COBS of packet[:length] and the delimiter into `out`; return how many bytes that is."""
     code_at = 0
     at = 1
-    for index in range(length + CRC_BYTES):
-        byte = packet[index]
+    index = 0
+    while index < length:
+        byte = int(packet[index])
         if byte:
             out[at] = byte
             at += 1
@@ -32,6 +41,7 @@ def encode(packet, length: int, out) -> int:
             out[code_at] = at - code_at
             code_at = at
             at += 1
+        index += 1
     out[code_at] = at - code_at
     out[at] = 0
     return at + 1

@@ -1,0 +1,156 @@
+"""The RP2040's converter as a meter: one voltage and the channels' currents in turn, written to a ring by DMA.
+
+The converter runs freely off the crystal and two DMA channels keep it company without the processor: one fills the
+ring, the other sets it to fill again. Registers: RP2040 datasheet, 2.5 (DMA) and 4.9 (ADC).
+"""
+
+import math
+from array import array
+
+import rp2
+import uctypes
+from machine import ADC, mem32
+
+from gridnode.native import micropython, ptr16, ptr32
+
+_CONVERTER_HZ = 48_000_000
+_ADC_CS, _ADC_FCS, _ADC_FIFO, _ADC_DIV = 0x4004C000, 0x4004C008, 0x4004C00C, 0x4004C010
+_CS_ENABLE, _CS_START_MANY = 1 << 0, 1 << 3
+_FCS_ENABLE, _FCS_REQUEST, _FCS_THRESHOLD_1 = 1 << 0, 1 << 3, 1 << 24
+_REQUEST_ADC, _REQUEST_ALWAYS = 36, 0x3F
+_DMA, _DMA_STRIDE, _COUNT_AND_START = 0x50000000, 0x40, 0x1C
+_RING_BITS = 13
+_RING_BYTES = 1 << _RING_BITS
+_RING = _RING_BYTES // 2  # samples: 341 ms of three inputs at 4 kHz
+_FIRST_PIN = 26
+_SETS = 64  # handed to the channels at once
+
+
+class Rp2040Adc:
+    """Feeds metering channels from their pins (27, 28), all with the voltage of `voltage_pin` (26).
+
+    Samples leave in units of 1 / (number of inputs) counts, so that interpolating loses nothing: see `steps`. The
+    inputs are converted one after the other: each channel gets the voltage interpolated to the moment of its current.
+    If `pump` comes too late for the ring, the time is skipped, not filled in. Raises ValueError on other pins.
+    """
+
+    def __init__(self, channels: list, pins: list, voltage_pin: int, rate_hz: int, now_us: int):
+        inputs = [pin - _FIRST_PIN for pin in [voltage_pin] + pins]
+        if inputs != list(range(len(inputs))) or len(inputs) not in (2, 3):
+            raise ValueError("the converter takes its inputs in order: voltage on pin 26, currents on 27 and 28")
+        self._channels = channels
+        self._inputs = len(inputs)
+        self._rate_hz = rate_hz
+        self._mask = _RING - 1
+        memory = bytearray(2 * _RING_BYTES)  # DMA wraps where the address is a multiple of the ring's length
+        self._memory = memory
+        self._base = (uctypes.addressof(memory) + _RING_BYTES - 1) & ~(_RING_BYTES - 1)
+        self._ring = uctypes.bytearray_at(self._base, _RING_BYTES)
+        self._voltage = array("h", [0] * _SETS)
+        self._current = array("h", [0] * _SETS)
+        self._how = array("i", [0] * 5)
+        for input_ in inputs:
+            ADC(_FIRST_PIN + input_)
+        self._fill = rp2.DMA()
+        self._again = rp2.DMA()
+        self._lap = array("I", [_RING])
+        self._pumped_us = now_us
+        self._start()
+        for channel in channels:
+            channel.begin(now_us)
+
+    def _start(self):
+        self._at = 0  # sample of the ring that comes next; always the voltage of a set
+        self._fill.active(0)
+        mem32[_ADC_CS] = 0
+        mem32[_ADC_DIV] = (_CONVERTER_HZ // (self._rate_hz * self._inputs) - 1) << 8
+        mem32[_ADC_FCS] = _FCS_ENABLE | _FCS_REQUEST | _FCS_THRESHOLD_1
+        while mem32[_ADC_FCS] >> 16 & 15:  # what an earlier run has left
+            mem32[_ADC_FIFO]
+        fill = self._fill.pack_ctrl(
+            size=1,
+            inc_read=False,
+            ring_sel=True,
+            ring_size=_RING_BITS,
+            treq_sel=_REQUEST_ADC,
+            chain_to=self._again.channel,
+            irq_quiet=True,
+        )
+        again = self._again.pack_ctrl(
+            size=2,
+            inc_read=False,
+            inc_write=False,
+            treq_sel=_REQUEST_ALWAYS,
+            irq_quiet=True,
+            chain_to=self._again.channel,
+        )
+        restart = _DMA + _DMA_STRIDE * self._fill.channel + _COUNT_AND_START
+        self._again.config(read=self._lap, write=restart, count=1, ctrl=again, trigger=False)
+        self._fill.config(read=_ADC_FIFO, write=self._base, count=_RING, ctrl=fill, trigger=True)
+        mem32[_ADC_CS] = _CS_ENABLE | _CS_START_MANY | ((1 << self._inputs) - 1) << 16
+
+    def pump(self, now_us: int):
+        """Feed the channels with what the converter has written since the last call."""
+        late_us = now_us - self._pumped_us
+        self._pumped_us = now_us
+        inputs, mask = self._inputs, self._mask
+        ready = ((self._fill.write - self._base) // 2 - self._at) & mask
+        if late_us * self._rate_hz * inputs >= (_RING - 64) * 1_000_000:
+            self._skip(late_us)
+            return
+        sets = (ready - 1) // inputs  # the last set needs the voltage behind it
+        while sets > 0:
+            n = _SETS if sets > _SETS else sets
+            self._feed(n)
+            self._at = (self._at + n * inputs) & mask
+            sets -= n
+
+    def _feed(self, n: int):
+        how = self._how
+        how[0], how[1] = self._at, n
+        how[2], how[4] = self._inputs, self._mask
+        for slot, channel in enumerate(self._channels, 1):
+            how[3] = slot
+            _pick(self._ring, how, self._voltage, self._current)
+            channel.feed(self._voltage, self._current, n)
+
+    def _skip(self, late_us: int):
+        # How often the ring was written over is not known, nor which input a place belongs to: begin again.
+        self._start()
+        for channel in self._channels:
+            channel.skip(late_us * self._rate_hz // 1_000_000)
+
+
+def steps(currents: int) -> int:
+    """Steps of a count in which samples come, for so many currents."""
+    return currents + 1
+
+
+def voltage_gain(slot: int, currents: int, rate_hz: int, frequency_hz: int) -> float:
+    """What interpolating makes of the amplitude of a sine: |1 - f + f exp(jw)|, f of the way from sample to sample.
+
+    As its series: 1 - cos(w) would leave few digits of a 32-bit float.
+    """
+    fraction = slot / (currents + 1)
+    turn = 2 * math.pi * frequency_hz / rate_hz
+    return 1 - fraction * (1 - fraction) * turn * turn / 2
+
+
+@micropython.viper
+def _pick(ring: ptr16, how: ptr32, voltage: ptr16, current: ptr16):
+    """Sets of samples out of the ring: the current of one slot, and the voltage at that moment."""
+    at = int(how[0])
+    n = int(how[1])
+    inputs = int(how[2])
+    slot = int(how[3])
+    mask = int(how[4])
+    ahead = inputs - slot
+    middle = inputs << 11
+    k = 0
+    while k < n:
+        before = int(ring[at])
+        flows = int(ring[(at + slot) & mask])
+        at = (at + inputs) & mask
+        voltage[k] = before * ahead + int(ring[at]) * slot - middle
+        current[k] = flows * inputs - middle
+        k += 1
