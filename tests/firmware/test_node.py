@@ -212,7 +212,7 @@ def test_live_values_come_at_once_then_once_a_second_and_in_a_session_only():
     assert not [m for m in bench.run(5_400) if m[0] == schema.LIVE]
     first = bench.welcome() + bench.run(5_500)
     assert [m[1] for m in first if m[0] == schema.LIVE] == [0, 1]
-    sent = bench.run(10_000)
+    sent = bench.run(10_050)
     for kind, index in ((schema.LIVE, 0), (schema.LIVE, 1), (schema.CONTACTOR, 0)):
         assert len([m for m in sent if m[0] == kind and m[1] == index]) == 5, (kind, index)
     live = [m for m in sent if m[0] == schema.LIVE and m[1] == 0][-1]
@@ -347,6 +347,7 @@ def test_a_renewal_replaces_the_hold_and_is_no_new_record():
     bench.run(9_000)
     assert bench.ask(2, 1, hold_s=10) == ("applied", "none", 1, 10_000, 0)
     assert len(switchings(bench)) == 2
+    bench.run(9_050)
     assert bench.of(schema.CONTACTOR)[-1] == [schema.CONTACTOR, 0, 9_000, 1, 1, 10_000, 0]
     bench.run(18_900)
     assert bench.coil == [False, True]
