@@ -2,12 +2,15 @@
 
     python3 tools/dev.py demo                        until Ctrl-C; prints the page's address
     python3 tools/dev.py demo --seconds 90 --json    measured: what arrived, what was lost, how exact it is
+    python3 tools/dev.py demo --board rpi_pico       the nodes are emulated Raspberry Pi Picos
 
-The nodes run boards/unix: replayed homes (simulated); the records come every 5 s instead of every
-minute and an hour of the recording passes in a minute, so that there is something to see.
+The nodes run boards/unix (a process of this machine), or the firmware of a board that is emulated. The homes are
+replayed (simulated); the records come every 5 s instead of every minute and an hour of the recording passes in a
+minute, so that there is something to see.
 """
 
 import argparse
+import functools
 import json
 import signal
 import sys
@@ -22,10 +25,16 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from host_bridge import client
 from tools import homes, judge
+from tools.emulated_node import EmulatedNode
 from tools.household import Household
-from tools.nodes import NodesError
+from tools.nodes import NodesError, UnixNode
 
 INTERVAL_S = 5
+BOARDS = {
+    "unix": "MicroPython's unix port on this machine",
+    "rpi_pico": "emulated Raspberry Pi Picos (emulated RP2040, real MicroPython firmware)",
+    "rpi_pico_w": "emulated Raspberry Pi Picos W (emulated RP2040 without its radio, real MicroPython firmware)",
+}
 DEFAULT_PORT = 8080
 
 
@@ -44,8 +53,10 @@ def exercise(bridge: client.Bridge, node: dict[str, Any]) -> list[dict[str, Any]
 def run(options: argparse.Namespace, folder: Path, stack: ExitStack) -> dict[str, Any] | None:
     """The demo in `folder`; `stack` ends whatever was started. Returns the figures when it is a measured run."""
     out = sys.stderr if options.json else sys.stdout
-    household = Household(folder, stack, options.homes, INTERVAL_S, options.port)
-    print(f"\n  {options.homes} homes, replayed (simulated), metered under MicroPython. The page:", file=out)
+    make = UnixNode if options.board == "unix" else functools.partial(EmulatedNode, options.board)
+    household = Household(folder, stack, options.homes, INTERVAL_S, options.port, make)
+    metered = BOARDS[options.board]
+    print(f"\n  {options.homes} homes, replayed (simulated), metered by {metered}. The page:", file=out)
     print(f"\n    {household.url}\n", file=out, flush=True)
     if options.seconds is None:
         print("  Ctrl-C ends it.", file=out)
@@ -79,6 +90,7 @@ def main() -> int:
     )
     parser.add_argument("--seconds", type=float, help="run for so long, then print what was measured")
     parser.add_argument("--homes", type=int, default=3, choices=range(1, homes.HOMES + 1), metavar="1..17")
+    parser.add_argument("--board", choices=BOARDS, default="unix", help="what the nodes are (default: %(default)s)")
     parser.add_argument(
         "--port", type=int, default=DEFAULT_PORT, help="of the page (default: %(default)s or a free one)"
     )

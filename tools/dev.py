@@ -1,4 +1,4 @@
-"""The one entry for contributors: python3 tools/dev.py demo | test | check | bench | setup | lock.
+"""The one entry for contributors: python3 tools/dev.py demo | test | check | bench | hil | build | flash | ... | setup.
 
 Needs nothing but Python 3.11: what is missing is installed into .venv first, from the locked list.
 """
@@ -30,8 +30,22 @@ examples:
   python3 tools/dev.py demo --seconds 90 --json   the same, measured
   python3 tools/dev.py test --fast                what to run before each commit
   python3 tools/dev.py test -- -k store -x        the rest goes to pytest
+  python3 tools/dev.py hil --rig all --report out/     microcontroller and Pi side by side, emulated and real
   python3 tools/dev.py check && python3 tools/dev.py test    what CI runs
 """
+# Commands that are modules of their own, run with whatever arguments follow.
+MODULES = {
+    "demo": ("tools.demo", "three homes, metered under MicroPython, in the browser"),
+    "hil": ("hil", "the hardware-in-the-loop bench: [--rig NAME|all] [--long] [--report DIR]"),
+    "build": ("tools.build", "what is flashed onto a board"),
+    "flash": ("tools.flash", "flash a board with it, and verify"),
+    "console": ("tools.console", "a board's console"),
+    "push": ("tools.push", "changed files onto a running board"),
+    "sniff": ("tools.sniff", "what goes over a link, in readable lines"),
+    "boards": ("tools.boards", "the boards: parts, prices, mistakes"),
+    "images": ("tools.images", "MicroPython's firmware images: fetched or built"),
+    "emulate": ("tools.emulated_rp2040", "an emulated RP2040 board on pseudo-terminals"),
+}
 # A test file that imports one of these is CPython's alone; every other one in tests/wire and tests/firmware runs twice.
 CPYTHON_ONLY = {"cbor2", "host_bridge", "hypothesis", "pathlib", "pytest", "tools", "typing"}
 # Each lock, and where uv takes its contents from. Later ones agree with earlier ones, so they share an environment.
@@ -76,8 +90,9 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    demo = commands.add_parser("demo", help="three homes, metered under MicroPython, in the browser", add_help=False)
-    demo.set_defaults(run=_demo, passes_on=True)
+    for name, (module, words) in MODULES.items():
+        command = commands.add_parser(name, help=words, add_help=False)
+        command.set_defaults(run=_module, module=module, passes_on=True)
     test = commands.add_parser(
         "test", help="the tests, under both interpreters", usage="%(prog)s [--fast] [-- PYTEST ...]"
     )
@@ -98,8 +113,8 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     return options, [argument for argument in rest if argument != "--"]
 
 
-def _demo(options: argparse.Namespace, rest: list[str]) -> int:
-    return _become(setup_env.ensure(setup_env.DEV), "tools.demo", rest)
+def _module(options: argparse.Namespace, rest: list[str]) -> int:
+    return _become(setup_env.ensure(setup_env.DEV), options.module, rest)
 
 
 def _bench(options: argparse.Namespace, rest: list[str]) -> int:
@@ -122,13 +137,13 @@ def _test(options: argparse.Namespace, rest: list[str]) -> int:
     elif not setup_env.ensure_chromium():
         print("No chromium, and no right to install it: the browser's tests will be skipped.", flush=True)
     parallel = ["-n", str(os.cpu_count() or 1), "--dist", "loadfile"]
-    return _run_all(
-        [
-            _micropython(python, "wire", "firmware"),
-            # Last, so that the run ends with pytest's own closing line.
-            Step("everything under CPython", [*pytest, *parallel, "--durations=10", "--durations-min=1"]),
-        ]
-    )
+    steps = [
+        _micropython(python, "wire", "firmware"),
+        Step("everything under CPython", [*pytest, *parallel, "--durations=10", "--durations-min=1"]),
+    ]
+    if not options.fast:
+        steps.append(Step("the HIL bench on emulated and native rigs", [str(python), "-m", "hil", "--rig", "all"]))
+    return _run_all(steps)
 
 
 def _check(options: argparse.Namespace, rest: list[str]) -> int:

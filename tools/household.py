@@ -9,8 +9,10 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any, Protocol
 
 from host_bridge import client
 from host_bridge.config import Config, load
@@ -35,7 +37,27 @@ def free_port(wanted: int) -> int:
     raise NodesError("no port is free on the loopback interface")
 
 
-def write_config(folder: Path, port: int, nodes: list[UnixNode]) -> Path:
+class HomeNode(Protocol):
+    """A node that meters a replayed home: tools.nodes.UnixNode, or tools.emulated_node.EmulatedNode."""
+
+    name: str
+    port: Path
+
+    def start(self) -> None: ...
+    def kill(self) -> None: ...
+    def close(self) -> None: ...
+    def log(self) -> str: ...
+    @property
+    def running(self) -> bool: ...
+
+
+class MakeNode(Protocol):
+    """(folder, name, profile, **unit) -> a node."""
+
+    def __call__(self, folder: Path, name: str, profile: Path, /, **unit: Any) -> HomeNode: ...
+
+
+def write_config(folder: Path, port: int, nodes: Sequence[HomeNode]) -> Path:
     """A configuration as a user would write it: one link for each node's port."""
     links = "".join(f'\n[[link]]\nurl = "{node.port}"\n' for node in nodes)
     path = folder / "gridnexus.toml"
@@ -122,12 +144,14 @@ class Household:
     An hour of the recording passes in a minute. `port` of the page: that one, or a free one if it is taken.
     """
 
-    def __init__(self, folder: Path, stack: ExitStack, count: int, interval_s: int, port: int = 0) -> None:
+    def __init__(
+        self, folder: Path, stack: ExitStack, count: int, interval_s: int, port: int = 0, make: MakeNode = UnixNode
+    ) -> None:
         self.profiles = homes.fetch(homes.default_cache())[:count]
-        self.nodes = []
+        self.nodes: list[HomeNode] = []
         settings = {"speed": SPEED, "start_hour": START_HOUR, "interval_s": interval_s}
         for profile in self.profiles:
-            node = UnixNode(folder / profile.stem, profile.stem, profile, **settings)
+            node = make(folder / profile.stem, profile.stem, profile, **settings)
             stack.callback(node.close)
             node.start()
             self.nodes.append(node)

@@ -11,7 +11,7 @@ ENERGY_LIMIT_PPM = 1000
 
 
 def judge(database: Path, journeys: dict[str, Journey]) -> dict[str, Any]:
-    """Figures of a store whose bridge has ended. Every node starts at node time 0 with registers at 0.
+    """Figures of a store whose bridge has ended. The profile's start hour is at node time 0 of every node.
 
     `lost`: sequences missing below the newest one of a journal. `duplicates`: measurements stored more than
     once. `energy_error_ppm`: worst home, of the energy that truly flowed in and out at its grid connection.
@@ -47,12 +47,13 @@ def _energy_error_ppm(db: sqlite3.Connection, node_id: int, journey: Journey) ->
     profile, start_hour, speed = journey
     wrong = flowed = 0.0
     rows = db.execute(
-        "SELECT max(node_end_ms), max(energy_import_mwh), max(energy_export_mwh) FROM readings"
+        "SELECT min(node_end_ms), max(node_end_ms), max(energy_import_mwh) - min(energy_import_mwh),"
+        " max(energy_export_mwh) - min(energy_export_mwh) FROM readings"
         " WHERE node_id = ? AND channel = 0 GROUP BY epoch",
         (node_id,),
     )
-    for end_ms, import_mwh, export_mwh in rows:
-        true_import, true_export = true_energy_mwh(profile, start_hour, speed, 0, end_ms)
+    for begin_ms, end_ms, import_mwh, export_mwh in rows:
+        true_import, true_export = true_energy_mwh(profile, start_hour, speed, begin_ms, end_ms)
         wrong += abs(import_mwh - true_import) + abs(export_mwh - true_export)
         flowed += true_import + true_export
     return wrong / flowed * 1e6 if flowed else 1e6

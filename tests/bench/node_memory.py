@@ -8,7 +8,10 @@ import json
 import sys
 
 import board
-from main import make_coils, make_contactors, make_node
+
+from gridnode.coils import make_coils
+from gridnode.node.node import Identity
+from main import make_contactors, make_node
 
 MINUTES = 10
 STEP_MS = 10
@@ -32,8 +35,9 @@ def live_bytes():
 def run(folder):
     with open(folder + "/unit.json") as file:
         unit = json.load(file)
-    coils = make_coils(board.CONTACTORS)
-    node = make_node(folder, unit, NoLine(), coils, make_contactors(board.CONTACTORS, coils, 0), "power on", 0)
+    coils = make_coils(board)
+    contactors = make_contactors(board.CONTACTORS, coils, 0)
+    node = make_node(unit, Identity(unit["name"], board.NAME, 1, "power on"), NoLine(), coils, contactors, int)
     after = []
     for now_ms in range(0, (MINUTES + 1) * 60_000, STEP_MS):
         node.step(now_ms)

@@ -31,10 +31,11 @@ class Rp2040Adc:
 
     Samples leave in units of 1 / (number of inputs) counts, so that interpolating loses nothing: see `steps`. The
     inputs are converted one after the other: each channel gets the voltage interpolated to the moment of its current.
-    If `pump` comes too late for the ring, the time is skipped, not filled in. Raises ValueError on other pins.
+    `now()`: node time in ms. If `pump` comes too late for the ring, the time is skipped, not filled in. Raises
+    ValueError on other pins.
     """
 
-    def __init__(self, channels: list, pins: list, voltage_pin: int, rate_hz: int, now_us: int):
+    def __init__(self, channels: list, pins: list, voltage_pin: int, rate_hz: int, now):
         inputs = [pin - _FIRST_PIN for pin in [voltage_pin] + pins]
         if inputs != list(range(len(inputs))) or len(inputs) not in (2, 3):
             raise ValueError("the converter takes its inputs in order: voltage on pin 26, currents on 27 and 28")
@@ -54,10 +55,10 @@ class Rp2040Adc:
         self._fill = rp2.DMA()
         self._again = rp2.DMA()
         self._lap = array("I", [_RING])
-        self._pumped_us = now_us
         self._start()
+        self._pumped_us = now() * 1000
         for channel in channels:
-            channel.begin(now_us)
+            channel.begin(self._pumped_us)
 
     def _start(self):
         self._at = 0  # sample of the ring that comes next; always the voltage of a set

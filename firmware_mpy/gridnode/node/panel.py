@@ -19,7 +19,7 @@ class Panel:
                 if contactor.state == "closed":
                     contactor.request("open", 0, now_ms)
         if self._lamp:
-            closed = any([contactor.state == "closed" for contactor in self._contactors])
+            closed = any(contactor.state == "closed" for contactor in self._contactors)
             lit = closed or now_ms % 1000 < BLINK_MS
             if lit != self._lit:
                 self._lit = lit

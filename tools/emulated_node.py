@@ -1,0 +1,77 @@
+"""A Raspberry Pi Pico that is emulated: the real firmware and node program in a replayed home (simulated).
+
+Behind a pseudo-terminal as the UART's other end, paced to the wall clock. The voltage divider and current
+transformers on its converter's pins see the home; its relays switch the water heater there.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from tools import boards, build
+from tools.emulated_rp2040 import EmulatedRP2040
+from tools.images import image
+
+
+class EmulatedNode:
+    """One board with its home; `port` is what the bridge opens. Interface as tools.nodes.UnixNode."""
+
+    def __init__(self, board: str, folder: Path, name: str, profile: Path, **unit: Any) -> None:
+        """`unit`: keys of unit.json; of them `speed` and `start_hour` are the home's."""
+        self.name = name
+        self.port = folder / "port"
+        self._board = boards.load(board)
+        self._folder = folder
+        home = {"profile": str(profile), "speed": unit.pop("speed", 1), "start_hour": unit.pop("start_hour", 0)}
+        self._unit = {"name": name, **unit}
+        self._devices = [mains(self._board.board, home)]
+        self._emulated: EmulatedRP2040 | None = None
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def start(self) -> None:
+        """Power on, plugged in."""
+        if self._emulated is not None:
+            self._emulated.power_on()
+            return
+        self._emulated = EmulatedRP2040(
+            image(self._board.manifest["IMAGE"]).path,
+            filesystem=build.filesystem(self._board, self._unit),
+            filesystem_at=self._board.manifest["FILESYSTEM"]["offset"],
+            ptys=("uart0",),
+            speed=1.0,
+            devices=self._devices,
+        )
+        self.port.unlink(missing_ok=True)
+        self.port.symlink_to(self._emulated.ports["uart0"])
+
+    def kill(self) -> None:
+        """Power off, at once; the flash keeps what it has."""
+        if self._emulated is not None:
+            self._emulated.power_off()
+
+    def close(self) -> None:
+        """Take the board away."""
+        if self._emulated is not None:
+            self._emulated.close()
+            self._emulated = None
+            self.port.unlink(missing_ok=True)
+
+    @property
+    def running(self) -> bool:
+        return self._emulated is not None and self._emulated.running
+
+    def log(self) -> str:
+        """What the emulator has to say: nothing, unless something went wrong."""
+        return self._emulated.log() if self._emulated is not None else ""
+
+
+def mains(board: dict[str, Any], home: dict[str, Any]) -> dict[str, Any]:
+    """The emulator's device that stands for the home behind the board's converter."""
+    first = board["CHANNELS"][0]
+    return {
+        "chip": "mains",
+        **home,
+        "nominal_mv": board["NOMINAL_VOLTAGE_MV"],
+        "voltage_nv_per_count": first["voltage_nv_per_count"],
+        "current_na_per_count": first["current_na_per_count"],
+        "heater_pin": board["CONTACTORS"][0]["pin"],
+    }
