@@ -113,9 +113,8 @@ def make_contactors(wanted: list, coils: dict, now_ms: int) -> list:
     return contactors
 
 
-def make_node(unit: dict, identity: Identity, stream, coils: dict, contactors: list, now) -> Node:
-    """Everything of one node, wired; `stream` as link.SerialLink wants it, `now()` gives node time in ms."""
-    meter, channels = make_meter(board, unit, coils, now)
+def make_node(unit: dict, identity: Identity, stream, meter, channels: list, contactors: list) -> Node:
+    """The node of these parts; `stream` as link.SerialLink wants it."""
     return Node(
         identity,
         meter,
@@ -138,12 +137,14 @@ def run(folder: str, coils: dict, on_chip: bool, cause: str, feed):
     contactors = make_contactors(board.CONTACTORS, coils, clock.now())
     identity = Identity(unit["name"], board.NAME, count_boot(folder), cause)
     stream = make_stream(board, unit)
-    node = make_node(unit, identity, stream, coils, contactors, clock.now)
+    meter, channels = make_meter(board, unit, coils, clock.now)
+    node = make_node(unit, identity, stream, meter, channels, contactors)
     panel = make_panel(board, contactors)
     print("gridnexus %s node %s on %s, reset cause %s, contactors open" % (VERSION, unit["name"], board.NAME, cause))
     vitals = Vitals(unit["report_heap_s"]) if "report_heap_s" in unit else None
     poller = select.poll()
     poller.register(getattr(stream, "pollable", stream), select.POLLIN)
+    said = ""  # of the meter's fault
     gc.collect()
     while True:
         began_us = ticks_us()
@@ -151,6 +152,9 @@ def run(folder: str, coils: dict, on_chip: bool, cause: str, feed):
         node.step(now_ms)
         panel.step(now_ms)
         feed()
+        if meter.fault != said:
+            said = meter.fault
+            print("gridnexus meter: %s" % (said or "works again"))
         if vitals:
             vitals.stepped(began_us)
         poller.poll(STEP_MS)
@@ -166,6 +170,10 @@ def main(coils: dict):
 
         cause = reset_cause(board.MCU)
         watchdog = Watchdog(board.MCU, board.WATCHDOG_MS)
+    if board.MCU == "linux":  # a service that is stopped leaves as someone does who breaks in
+        import signal
+
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         run(folder, coils, watchdog is not None, cause, watchdog.feed if watchdog else int)
     except KeyboardInterrupt:  # someone is working on the node

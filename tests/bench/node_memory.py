@@ -10,6 +10,7 @@ import sys
 import board
 
 from gridnode.coils import make_coils
+from gridnode.hardware import make_meter
 from gridnode.node.node import Identity
 from main import make_contactors, make_node
 
@@ -37,7 +38,8 @@ def run(folder):
         unit = json.load(file)
     coils = make_coils(board)
     contactors = make_contactors(board.CONTACTORS, coils, 0)
-    node = make_node(unit, Identity(unit["name"], board.NAME, 1, "power on"), NoLine(), coils, contactors, int)
+    meter, channels = make_meter(board, unit, coils, int)
+    node = make_node(unit, Identity(unit["name"], board.NAME, 1, "power on"), NoLine(), meter, channels, contactors)
     after = []
     for now_ms in range(0, (MINUTES + 1) * 60_000, STEP_MS):
         node.step(now_ms)

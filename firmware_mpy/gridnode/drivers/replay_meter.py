@@ -44,6 +44,7 @@ class ReplayMeter:
         start_hour: int = 0,
         start_us: int = 0,
     ):
+        self.fault = ""  # nothing ails a recording
         self._home = HomeProfile(profile_path)
         self._grid, self._heater, self._heater_closed = grid, heater, heater_closed
         self._rate = grid.window.sample_rate_hz

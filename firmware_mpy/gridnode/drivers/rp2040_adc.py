@@ -39,6 +39,7 @@ class Rp2040Adc:
         inputs = [pin - _FIRST_PIN for pin in [voltage_pin] + pins]
         if inputs != list(range(len(inputs))) or len(inputs) not in (2, 3):
             raise ValueError("the converter takes its inputs in order: voltage on pin 26, currents on 27 and 28")
+        self.fault = ""
         self._channels = channels
         self._inputs = len(inputs)
         self._rate_hz = rate_hz
@@ -99,6 +100,7 @@ class Rp2040Adc:
         if late_us * self._rate_hz * inputs >= (_RING - 64) * 1_000_000:
             self._skip(late_us)
             return
+        self.fault = ""
         sets = (ready - 1) // inputs  # the last set needs the voltage behind it
         while sets > 0:
             n = _SETS if sets > _SETS else sets
@@ -118,6 +120,7 @@ class Rp2040Adc:
     def _skip(self, late_us: int):
         # How often the ring was written over is not known, nor which input a place belongs to: begin again.
         self._start()
+        self.fault = "%d ms of samples were lost: the program was held up" % (late_us // 1000)
         for channel in self._channels:
             channel.skip(late_us * self._rate_hz // 1_000_000)
 
