@@ -133,9 +133,11 @@ def run(folder: str, coils: dict, on_chip: bool, cause: str, feed):
     clock = Clock(on_chip)
     with open(folder + "/unit.json") as file:
         unit = json.load(file)
-    random.seed(int.from_bytes(os.urandom(8), "big"))
     contactors = make_contactors(board.CONTACTORS, coils, clock.now())
-    identity = Identity(unit["name"], board.NAME, count_boot(folder), cause)
+    boots = count_boot(folder)
+    # Two boots never share a journal's number, not even where a chip's chance is weak right after power-on.
+    random.seed(int.from_bytes(os.urandom(4), "big") ^ boots)
+    identity = Identity(unit["name"], board.NAME, boots, cause)
     stream = make_stream(board, unit)
     meter, channels = make_meter(board, unit, coils, clock.now)
     node = make_node(unit, identity, stream, meter, channels, contactors)
