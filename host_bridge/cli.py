@@ -1,7 +1,7 @@
-"""The command line `gridnexus run|nodes|readings|watch|relay|export|doctor`: arguments in, exit code out.
+"""The command line `gridnexus run|nodes|readings|watch|relay|export|doctor` and the tools for boards.
 
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage or configuration, 3 the bridge is not running.
-What each command does is in `commands`.
+What each command does is in `commands`; the tools are the checkout's own, run as programs.
 """
 
 import argparse
@@ -23,8 +23,20 @@ RESOLUTIONS = ("raw", "minute", "quarter", "day")
 MOST_ROWS = 10_000  # the API's limit of one answer
 Parsers = Any  # argparse exports no name for its list of sub-commands
 
-COMPLETION = """
-completion of commands, nodes and contactors, in bash or zsh:
+BOARD_TOOLS = {
+    "board": "list the boards, their parts and what is wrong with them",
+    "build": "build what is flashed onto a board",
+    "flash": "put a build onto a board, or compare the board with it",
+    "push": "push a node's changed files to a running board",
+    "console": "open the console of a node",
+    "sniff": "decode what passes between a node and its bridge",
+}
+
+EPILOG = """
+for boards, of a checkout of the project (gridnexus COMMAND --help says more):
+{tools}
+
+completion of commands, nodes, contactors, boards and ports, in bash or zsh:
   eval "$(register-python-argcomplete gridnexus)"
 
 exit codes: 0 done, 1 refused or failed, 2 wrong usage or configuration, 3 the bridge is not running
@@ -38,7 +50,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         import argcomplete
 
         argcomplete.autocomplete(parser)
-    args = parser.parse_args(argv)
+    args, rest = parser.parse_known_args(argv)
+    if rest and not hasattr(args, "rest"):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    args.rest = rest
     try:
         code: int = args.run(args)
         sys.stdout.flush()
@@ -61,7 +76,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gridnexus",
         description="Keeps what energy nodes measure, shows it, and switches loads.",
-        epilog=COMPLETION,
+        epilog=EPILOG.format(tools="\n".join(f"    {name:<13}{text}" for name, text in BOARD_TOOLS.items())),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"gridnexus {__version__}")
@@ -69,7 +84,20 @@ def build_parser() -> argparse.ArgumentParser:
     parsers = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
     for add in (_add_run, _add_nodes, _add_readings, _add_watch, _add_relay, _add_export, _add_doctor):
         add(parsers)
+    for name in BOARD_TOOLS:
+        _add_board_tool(parsers, name)
     return parser
+
+
+def _add_board_tool(parsers: Parsers, name: str) -> None:
+    """Without help here: the tool has its own, and the epilog a group for all of them."""
+    tool = parsers.add_parser(name, add_help=False)
+    tool.set_defaults(run=commands.board_tool, tool=name, rest=())
+    if "_ARGCOMPLETE" in os.environ:  # else every argument goes to the tool as it is
+        _completed(
+            tool.add_argument("board", nargs="?"), commands.board_names if name != "sniff" else commands.port_names
+        )
+        _completed(tool.add_argument("--port"), commands.port_names)
 
 
 _CONFIG_HELP = "configuration (default: $GRIDNEXUS_CONFIG, ./gridnexus.toml, /etc/gridnexus/config.toml, none)"

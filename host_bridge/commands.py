@@ -5,6 +5,7 @@ Libraries that not every command needs are imported where they are used: `gridne
 """
 
 import json
+import os
 import sys
 import time
 from argparse import Namespace
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from host_bridge.client import Bridge
 
 DONE, FAILED = 0, 1
+CHECKOUT = Path(__file__).resolve().parent.parent  # if there is one
 COMPLETION_TIMEOUT_S = 0.7  # somebody waits with a finger on the tab key
 
 
@@ -133,6 +135,38 @@ def doctor(args: Namespace) -> int:
     else:
         show(findings, _console())
     return FAILED if any(finding.level == "problem" for finding in findings) else DONE
+
+
+def board_tool(args: Namespace) -> int:
+    """Run a tool of the checkout that this package lies in, as a program of its own; its exit code."""
+    module = "boards" if args.tool == "board" else args.tool
+    if not (CHECKOUT / "tools" / f"{module}.py").is_file():
+        print(
+            f"gridnexus {args.tool}: boards are built and flashed from a checkout of the project, and this is an "
+            "installed package: clone the project, then python3 tools/dev.py setup",
+            file=sys.stderr,
+        )
+        return FAILED
+    return _become(f"tools.{module}", args.rest)
+
+
+def _become(module: str, arguments: list[str]) -> int:
+    """Replace this process, so that Ctrl-C and the exit code are the program's own. Never returns."""
+    path = os.pathsep.join(map(str, (CHECKOUT, CHECKOUT / "firmware_mpy")))
+    sys.stdout.flush()
+    os.execve(sys.executable, [sys.executable, "-m", module, *arguments], {**os.environ, "PYTHONPATH": path})  # noqa: S606
+
+
+def board_names(**_: object) -> list[str]:
+    """For completion: the boards of the checkout."""
+    return sorted(board.parent.name for board in (CHECKOUT / "boards").glob("*/board.py"))
+
+
+def port_names(**_: object) -> list[str]:
+    """For completion: the serial ports of this machine."""
+    from host_bridge.ports import plugged_in
+
+    return [str(port) for port in plugged_in()]
 
 
 def node_names(parsed_args: Namespace, **_: object) -> list[str]:

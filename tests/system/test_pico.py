@@ -42,5 +42,5 @@ def test_a_pico_meters_switches_and_keeps_its_promise_through_a_power_cut_and_a_
     until(lambda: reported(pico, node.name)["state"] == "open" and reported(pico, node.name)["cause"] == "boot")
     until(lambda: len({row[0] for row in switchings(pico.database, node.name)}) == 2)  # a journal for each start
     pico.stop()
-    found = judge.judge(pico.database, {})
-    assert found["readings_stored"] > 0 and found["duplicates"] == 0
+    found = judge.judge(pico.database, pico.journeys)
+    assert found["readings_stored"] > 0 and found["lost"] == found["duplicates"] == 0
