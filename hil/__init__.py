@@ -1,0 +1,1 @@
+"""The HIL bench: the same tests on every rig, and a report that compares them. `python -m hil --help`."""

@@ -1,0 +1,77 @@
+"""Rig -> its bench, and what has to be fetched or built before it runs."""
+
+from collections.abc import Callable
+from typing import Any
+
+from hil.bench import Bench, BenchError, Setup
+from hil.rigs import Rig
+from tools import boards, images, setup_node
+from tools.boards import BoardError
+from tools.images import ImageError
+from tools.nodes import NodesError
+from tools.setup_env import SetupError
+
+MISSING = (BenchError, BoardError, ImageError, NodesError, SetupError, OSError)  # what `prepare` may raise
+
+
+def open_bench(rig: Rig, setup: Setup) -> Bench:
+    """The bench of that rig, without power. Raises BenchError, or what the tools behind it raise."""
+    return _BENCHES[rig.bench](rig, setup)
+
+
+def _process(rig: Rig, setup: Setup) -> Bench:
+    from hil.process_bench import ProcessBench
+
+    return ProcessBench(rig, setup)
+
+
+def _emulated(rig: Rig, setup: Setup) -> Bench:
+    from hil.emulated_bench import EmulatedBench
+
+    return EmulatedBench(rig, setup)
+
+
+def _esp32(rig: Rig, setup: Setup) -> Bench:
+    from hil.esp32_bench import Esp32Bench
+
+    return Esp32Bench(rig, setup)
+
+
+def _serial(rig: Rig, setup: Setup) -> Bench:
+    from hil.serial_bench import SerialBench
+
+    return SerialBench(rig, setup)
+
+
+_BENCHES: dict[str, Callable[[Rig, Setup], Bench]] = {
+    "process": _process,
+    "emulated": _emulated,
+    "esp32": _esp32,
+    "serial": _serial,
+}
+
+
+def prepare(rig: Rig, port: str | None = None) -> None:
+    """Fetch or build what the rig needs, so that no test waits for it. Raises one of MISSING, saying what to do."""
+    if rig.bench == "process":
+        from hil.process_bench import INTERPRETERS
+
+        INTERPRETERS[rig.name]()
+    elif rig.bench == "serial" and not port:
+        raise BenchError("a real board needs --port, the serial port of its link to the Pi")
+    elif rig.bench in ("emulated", "esp32"):
+        images.image(boards.load(rig.board).manifest["IMAGE"])
+        if rig.bench == "emulated":
+            images.boot_rom()
+            setup_node.ensure()
+        else:
+            images.unix32()
+
+
+def parts(rig: Rig) -> tuple[float, str] | None:
+    """(price in EUR, board) of what this rig stands for: computer, meter and switching, without what an electrician
+    puts up whatever commands it. None where nothing of it could be bought."""
+    if rig.parts is None:
+        return None
+    wanted: list[dict[str, Any]] = boards.load(rig.parts).manifest["PARTS"]
+    return sum(part["count"] * part["price_eur"] for part in wanted if part["group"] != "installation"), rig.parts

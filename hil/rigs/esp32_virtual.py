@@ -1,0 +1,27 @@
+"""An ESP32 board as its tools see it: loader, flash and reset are there, its CPU is not. Literals only."""
+
+NAME = "esp32_virtual"
+TITLE = "Virtual ESP32 board, CPU not emulated"
+BOARD = "esp32_devkit"
+BENCH = "esp32"
+WHAT = (
+    "Virtual ESP32 board, CPU not emulated: real esptool writes a flash that behaves like NOR; after reset a 32-bit "
+    "MicroPython of this machine with 128 kB of heap mounts it and runs the node; pins and meter chip are simulated."
+)
+PROCESSOR = "this machine's, 32 bits (an ESP32's is slower)"
+CLOCK = "wall"
+PARTS = "esp32_devkit"
+LACKS = {
+    "converter": "a meter chip measures",
+    "brown-out": "its supply is not simulated",
+    "power cuts": "its supply is not simulated",
+}
+LIMITS = {
+    "boot_reading_ms": 1000,
+    "command_median_ms": 50,
+    "command_p99_ms": 250,  # wall time on a machine with other work
+    "fail_safe_ms": 250,
+    "unsafe_edges": 0,
+    "energy_error_percent": 1.0,
+    "flash_s": 10,
+}

@@ -1,0 +1,32 @@
+"""The node as a Raspberry Pi runs it: CPython. On a Pi with boards/pi_gpio's wiring use the rig `serial`. Literals only."""
+
+NAME = "pi_native"
+TITLE = "Raspberry Pi way: CPython"
+BOARD = "unix"
+BENCH = "process"
+WHAT = (
+    "No Pi and no pins: the node's program under CPython on this machine, as it would run on a Pi; meter and contactors "
+    "are simulated in it."
+)
+PROCESSOR = "this machine's (a Pi's is slower)"
+CLOCK = "wall"
+PARTS = "pi_gpio"
+LACKS = {
+    "pins": "its contactors are simulated in the node and have no pins",
+    "reset": "it is a program: ending it is a power cut",
+    "watchdog": "it is a program without one",
+    "brown-out": "it is a program",
+    "power cuts": "it has no flash of its own",
+    "flashing": "it has no flash of its own",
+    "converter": "a replayed home gives the samples, whatever the scale",
+    "prompt": "its program reads nothing from a console",
+    "heap": "CPython has no heap of a fixed size",
+    "interlock": "boards/unix has one contactor",
+}
+LIMITS = {
+    "boot_reading_ms": 1500,
+    "command_median_ms": 50,
+    "command_p99_ms": 250,  # wall time on a machine with other work
+    "fail_safe_ms": 250,
+    "energy_error_percent": 0.5,
+}

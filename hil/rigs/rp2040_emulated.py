@@ -1,0 +1,23 @@
+"""A Raspberry Pi Pico, emulated. Literals only."""
+
+NAME = "rp2040_emulated"
+TITLE = "Raspberry Pi Pico, emulated RP2040"
+BOARD = "rpi_pico"
+BENCH = "emulated"
+WHAT = (
+    "Emulated RP2040: processor, memory, flash, converter with DMA, serial ports, USB, watchdog and pins run the "
+    "unmodified MicroPython firmware in simulated time. Not a real board: analogue noise and the second core are not there."
+)
+PROCESSOR = "RP2040 at 125 MHz, emulated (times ± 50 % of a real one)"
+CLOCK = "simulated"
+PARTS = "rpi_pico"
+LACKS = {"flashing": "its flash is filled before power-on; UF2 copying is tested in tests/tools"}
+LIMITS = {
+    "boot_reading_ms": 1000,
+    "command_median_ms": 20,
+    "command_p99_ms": 40,
+    "fail_safe_ms": 100,
+    "unsafe_edges": 0,
+    "energy_error_percent": 0.5,
+    "heap_free_kb": 120,
+}

@@ -1,0 +1,31 @@
+"""The node on this machine, 32 bits and 128 kB of heap: memory and float width as on a board. Literals only."""
+
+NAME = "unix32"
+TITLE = "MicroPython on this machine, 32 bits, 128 kB"
+BOARD = "unix"
+BENCH = "process"
+WHAT = (
+    "Nothing of a board: MicroPython's unix port, built for 32 bits with single floats and a heap of 128 kB, runs the "
+    "node's program; meter and contactors are simulated in it."
+)
+PROCESSOR = "this machine's, 32 bits"
+CLOCK = "wall"
+PARTS = None
+LACKS = {
+    "pins": "its contactors are simulated in the node and have no pins",
+    "reset": "it is a program: ending it is a power cut",
+    "watchdog": "it is a program without one",
+    "brown-out": "it is a program",
+    "power cuts": "it has no flash",
+    "flashing": "it has no flash",
+    "converter": "a replayed home gives the samples, whatever the scale",
+    "prompt": "its program reads nothing from a console",
+    "interlock": "boards/unix has one contactor",
+}
+LIMITS = {
+    "boot_reading_ms": 1000,
+    "command_median_ms": 50,
+    "command_p99_ms": 250,  # wall time on a machine with other work
+    "fail_safe_ms": 250,
+    "energy_error_percent": 0.5,
+}

@@ -1,0 +1,29 @@
+"""What a start may not do to the pins, and what it has to tell."""
+
+import pytest
+
+from hil import checks
+
+
+@pytest.mark.needs("pins")
+def test_pins_safe_at_start(make, notes):
+    notes.note("starts_watched", checks.pins_at_start(make, notes))
+
+
+@pytest.mark.needs("watchdog", "replacing")
+def test_watchdog(make, notes):
+    checks.watchdog(make, notes)
+
+
+def test_hello(make, notes):
+    checks.greeting(make, notes)
+
+
+@pytest.mark.needs("power")
+def test_restart_has_a_cause(make, notes):
+    checks.restarts(make, notes)
+
+
+@pytest.mark.needs("power cuts")
+def test_power_cuts_while_flash_is_written(make, notes):
+    checks.power_cuts(make, notes)

@@ -1,0 +1,338 @@
+"""What `sniff` says of a link, and that the link does not notice: bytes pass unaltered, whatever they are."""
+
+import io
+import json
+import os
+import pty
+import random
+import struct
+import subprocess
+import sys
+import time
+import tty
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+import serial
+
+from gridnode.wire import frame, schema
+from tests.wire.messages import TYPICAL, everything
+from tests.wire.vector_files import layers
+from tools import pcap, sniff
+from tools.tap import Tap, TapError
+from tools.wire_text import HOST, NODE, Piece, Reader, Splitter, as_object, line
+
+SECOND = 1_000_000_000
+SAID_BY_HOST = {schema.WELCOME, schema.CALL, schema.ACK, schema.PING, schema.REQUEST}
+
+
+def pieces_of(messages):
+    """One piece for each message, a second apart."""
+    return [
+        Piece(at * SECOND, HOST if message[0] in SAID_BY_HOST else NODE, layers(message, at)[2])
+        for at, message in enumerate(messages)
+    ]
+
+
+def lines(pieces):
+    reader = Reader()
+    return [line(said, lambda at_ns: f"{at_ns // SECOND:02}") for piece in pieces for said in reader.read(piece)]
+
+
+GOLDEN = """\
+00 node -> hello     wire_version=1 schema_digest={digest} node=home-1 board=unix firmware=0.1.0 boot_epoch=3 \
+reset_cause="power on" node_time=12.345 s node_session=987654321 receive_buffer=263 bytes journal_epoch=55555 \
+oldest_sequence=0 next_sequence=17 interval=60 s max_hold=900 s channels=grid,pv contactors=heater
+01 host => welcome   schema_digest={digest} node_session=987654321 host_session=424242 journal_epoch=55555 \
+next_sequence=9 bitmap=5 credit=4096 bytes
+02 host => call      host_session=424242
+03 host => ack       journal_epoch=55555 next_sequence=10 bitmap=0 credit=4096 bytes
+04 node -> floor     journal_epoch=55555 oldest_sequence=7
+05 host => ping      session=987509979 host_time=3600.000 s
+06 node -> pong      host_time=3600.000 s node_time=12.399 s
+07 host => request   session=987509979 command=1 contactor=0 target=closed hold=900 s expires=15.345 s
+08 node -> outcome   session=987509979 command=1 result=applied reason=none state=closed hold_remaining=900.000 s \
+wait=0.000 s
+09 node -> outcome   session=987509979 command=2 result=refused reason="unknown contactor" state=unknown \
+hold_remaining=0.000 s wait=0.000 s
+10 node -> registers sequence=0 channel=0 end=0.000 s energy_import=123456.789 Wh energy_export=77700.000 Wh
+11 node -> interval  sequence=10 channel=1 end=3600.000 s duration=60.000 s energy_import=123456.789 Wh \
+energy_export=77700.000 Wh active_power=-1200.000 W reactive_power=210.000 var apparent_power=1218.000 VA \
+voltage_rms=229.800 V current_rms=5.300 A frequency=50.012 Hz quality=good
+12 node -> interval  sequence=11 channel=0 end=3660.000 s duration=60.000 s energy_import=123476.789 Wh \
+energy_export=77700.000 Wh active_power=1200.000 W reactive_power=unknown apparent_power=unknown \
+voltage_rms=unknown current_rms=5.300 A frequency=unknown quality="no voltage"
+13 node -> switched  sequence=12 contactor=0 node_time=3661.000 s state=closed cause=request hold_remaining=900.000 s
+14 node -> live      channel=0 node_time=3662.000 s energy_import=123477.000 Wh energy_export=77700.000 Wh \
+active_power=1204.000 W reactive_power=-0.010 var apparent_power=1204.000 VA voltage_rms=230.100 V \
+current_rms=5.232 A frequency=49.987 Hz quality=good
+15 node -> contactor contactor=0 node_time=3662.000 s state=closed cause=request hold_remaining=899.000 s \
+dwell_remaining=29.000 s
+"""
+
+
+def test_every_message_is_one_line_with_units_and_words():
+    assert lines(pieces_of(TYPICAL)) == GOLDEN.replace("{digest}", schema.digest().hex()).splitlines()
+
+
+def test_every_message_at_its_limits_is_one_line():
+    messages = [message for _, message in everything()]
+    told = lines(pieces_of(messages))
+    assert len(told) == len(messages) and not [each for each in told if "!" in each]
+
+
+def test_for_programs_the_fields_are_those_of_the_wire():
+    (said,) = Reader().read(pieces_of([TYPICAL[11]])[0])
+    fields = dict(zip([name for name, _ in schema.MESSAGES[schema.INTERVAL][1]], TYPICAL[11][1:], strict=True))
+    assert json.loads(json.dumps(as_object(said))) == {
+        "at_ns": 0, "from": "node", "message": "interval", "fields": fields,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [
+        (b"Traceback: MemoryError\0", "23 bytes that are no frame: it is no COBS: 54 72 61"),
+        (layers(TYPICAL[6], 0)[2].replace(b"\x36", b"\x37"), "no frame: its CRC is wrong"),
+        (layers([schema.CALL, 1, 2], 0)[2], "no message: wrong number of fields: call"),
+        (layers(TYPICAL[6], 0)[2].replace(b"unsealed", b"sealed??"), "its CRC is wrong"),
+        (b"x" * 400 + b"\0", "too long for a frame"),
+    ],
+)
+def test_what_is_no_message_is_told_with_its_cause_and_its_bytes(raw, told):
+    pieces = Splitter(NODE).feed(raw, 0)
+    (only,) = lines(pieces)
+    assert only.startswith("00 node -> ! ") and told in only
+    assert len(only) < 200
+
+
+def test_a_node_cannot_command_the_terminal():
+    hello = [*TYPICAL[0]]
+    hello[3], hello[7] = "\x1b[2Jx\r\n", "\u202egood\x07"
+    (only,) = lines(pieces_of([hello]))
+    assert only.isprintable() and r"node=\x1b[2Jx\r\n" in only and r"\u202egood\x07" in only
+
+
+def test_pieces_joined_are_the_bytes_and_none_is_longer_than_a_frame():
+    source = random.Random(3)
+    for _ in range(200):
+        data = b"".join(source.choice((b"\0", source.randbytes(5), b"\xff" * 300)) for _ in range(source.randrange(20)))
+        splitter, pieces, at = Splitter(HOST), [], 0
+        while at < len(data):
+            step = source.randrange(1, 400)
+            pieces += splitter.feed(data[at : at + step], at)
+            at += step
+        pieces += splitter.close(at)
+        assert b"".join(piece.raw for piece in pieces) == data
+        assert all(0 < len(piece.raw) <= frame.FRAME_MAX and piece.speaker == HOST for piece in pieces)
+        assert all(0 not in piece.raw[:-1] for piece in pieces)
+
+
+def test_a_frame_in_two_pieces_is_one_message():
+    whole = layers(TYPICAL[10], 0)[2]
+    reader = Reader()
+    assert reader.read(Piece(0, NODE, whole[:7])) == []
+    assert reader.read(Piece(0, HOST, layers(TYPICAL[5], 0)[2]))[0].name == "ping"  # the other direction is apart
+    assert reader.read(Piece(0, NODE, whole[7:]))[0].name == "registers"
+
+
+# Recordings
+
+
+def test_a_recording_is_a_pcap_file_as_its_draft_has_it():
+    out = io.BytesIO()
+    pcap.begin(out)
+    pcap.write(out, Piece(1_700_000_000_123_456_000, HOST, b"\x05abc\0"))
+    raw = out.getvalue()
+    assert struct.unpack("<IHHiIII", raw[:24]) == (0xA1B2C3D4, 2, 4, 0, 0, 65535, 147)
+    assert struct.unpack("<IIII", raw[24:40]) == (1_700_000_000, 123_456, 6, 6)
+    assert raw[40:] == b"\x01\x05abc\0"
+
+
+def test_a_recording_read_back_is_what_was_written():
+    pieces = pieces_of(TYPICAL) + [Piece(99 * SECOND, NODE, b"\xff" * 263), Piece(100 * SECOND, HOST, b"\0")]
+    out = io.BytesIO()
+    pcap.begin(out)
+    for piece in pieces:
+        pcap.write(out, piece)
+    assert list(pcap.read(io.BytesIO(out.getvalue()))) == pieces
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (lambda raw: b"", "not a pcap file"),
+        (lambda raw: b"\x0a\x0d\x0d\x0a" + raw[4:], "not a pcap file"),
+        (lambda raw: raw[:20] + b"\x01" + raw[21:], "link type 1, not 147"),
+        (lambda raw: raw[:-1], "record 1 is cut short"),
+        (lambda raw: raw[:30], "record 1 is cut short"),
+        (lambda raw: raw[:32] + b"\xff\xff\xff\xff" + raw[36:], "impossible length"),
+        (lambda raw: raw[:40] + b"\x07" + raw[41:], "neither node"),
+    ],
+)
+def test_a_damaged_recording_is_told(tmp_path, capsys, damage, told):
+    out = io.BytesIO()
+    pcap.begin(out)
+    pcap.write(out, Piece(0, NODE, b"\x05abc\0"))
+    path = tmp_path / "link.pcap"
+    path.write_bytes(damage(out.getvalue()))
+    assert sniff.main(["--read", str(path)]) == 1
+    assert told in capsys.readouterr().err
+
+
+def test_a_recording_is_shown_as_the_link_was(tmp_path, capsys):
+    path = tmp_path / "link.pcap"
+    with path.open("wb") as out:
+        pcap.begin(out)
+        for piece in pieces_of(TYPICAL):
+            pcap.write(out, piece)
+    assert sniff.main(["--read", str(path)]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    midnight = datetime.fromtimestamp(0)
+    assert shown[0].startswith(f"{midnight:%H:%M:%S}.000 node -> hello") and len(shown) == len(TYPICAL)
+    assert sniff.main(["--read", str(path), "--json"]) == 0
+    assert [json.loads(each)["message"] for each in capsys.readouterr().out.splitlines()][:2] == ["hello", "welcome"]
+
+
+# The tap
+
+
+class Cable:
+    """The node's port: `path` for the tap, `ours` the node's end."""
+
+    def __init__(self):
+        self.ours, self.theirs = pty.openpty()
+        tty.setraw(self.theirs)
+        os.set_blocking(self.ours, False)
+        self.path = os.ttyname(self.theirs)
+
+    def read(self):
+        try:
+            return os.read(self.ours, 65536)
+        except BlockingIOError:
+            return b""
+
+    def close(self):
+        for end in (self.ours, self.theirs):
+            if end >= 0:
+                os.close(end)
+        self.ours = self.theirs = -1
+
+
+@pytest.fixture
+def cable():
+    cable = Cable()
+    yield cable
+    cable.close()
+
+
+def until(condition, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_tap_passes_everything_both_ways_unaltered(cable, seed):
+    source = random.Random(seed)
+    up = b"".join(
+        source.choice((source.randbytes(97), b"\0\x11\x13\x03\x04\r\n\xff", layers(TYPICAL[1], 3)[2]))
+        for _ in range(300)
+    )
+    down = up[::-1]
+    with Tap(cable.path) as tap, serial.Serial(str(tap.port), timeout=0) as bridge:
+        seen, got_up, got_down, sent_up, sent_down = [], b"", b"", 0, 0
+        copies = tap.copies()
+        while len(got_up) < len(up) or len(got_down) < len(down):
+            sent_up += os.write(cable.ours, up[sent_up : sent_up + 512]) if sent_up - len(got_up) < 2048 else 0
+            sent_down += bridge.write(down[sent_down : sent_down + 512]) if sent_down - len(got_down) < 2048 else 0
+            seen.append(next(copies))
+            got_up += bridge.read(65536)
+            got_down += cable.read()
+    assert (got_up, got_down) == (up, down)
+    for speaker, sent in ((NODE, up), (HOST, down)):
+        shown = b"".join(data for who, _, data in seen if who == speaker)
+        assert sent.startswith(shown) and len(shown) > len(sent) // 2
+
+
+def test_without_a_bridge_the_node_is_still_heard_and_a_bridge_may_come_later(cable):
+    with Tap(cable.path) as tap:
+        copies = tap.copies()
+        for _ in range(20):
+            os.write(cable.ours, b"z" * 1000)
+            assert sum(len(next(copies)[2]) for _ in range(1)) > 0
+        until(lambda: tap.unread_bytes > 10_000)
+        for _ in range(2):  # and may go and come back
+            with serial.Serial(str(tap.port), timeout=0) as bridge:
+                until(lambda: os.write(cable.ours, b"A") and b"A" in bridge.read(100))
+                bridge.write(b"to the node")
+                until(lambda: b"to the node" in cable.read())
+
+
+def test_the_name_given_to_the_bridges_port_comes_and_goes(cable, tmp_path):
+    name = tmp_path / "link"
+    name.symlink_to("/dev/null")  # of an earlier run that was killed
+    with Tap(cable.path, link=name) as tap:
+        assert name.resolve() == tap.port.resolve()
+    assert not name.is_symlink()
+
+
+def test_a_file_in_the_names_place_is_left_alone(cable, tmp_path):
+    name = tmp_path / "link"
+    name.write_text("precious")
+    with pytest.raises(TapError, match="choose another name"):
+        Tap(cable.path, link=name)
+    assert name.read_text() == "precious"
+
+
+def test_a_node_that_is_unplugged_ends_the_tap_with_its_reason(cable):
+    with Tap(cable.path) as tap:
+        os.write(cable.ours, b"last words")
+        copies = tap.copies()
+        assert next(copies)[2][:4] == b"last"
+        cable.close()
+        with pytest.raises(TapError, match="the port is not there|went away"):
+            list(copies)
+
+
+def test_a_port_that_does_not_open_says_why(tmp_path, cable, capsys):
+    assert sniff.main([str(tmp_path / "nothing")]) == 1
+    assert "the port is not there" in capsys.readouterr().err
+    with serial.Serial(cable.path, exclusive=True):
+        assert sniff.main([cable.path]) == 1
+    assert "in use by another program" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [[], ["port", "--read", "file"]])
+def test_a_port_or_a_recording_and_not_both(arguments):
+    with pytest.raises(SystemExit) as ended:
+        sniff.main(arguments)
+    assert ended.value.code == 2
+
+
+def test_the_command_shows_and_records_a_live_link(cable, tmp_path):
+    recording, name = tmp_path / "link.pcap", tmp_path / "tapped"
+    command = [sys.executable, "-m", "tools.sniff", cable.path, "--link", str(name), "--pcap", str(recording)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+    ) as process:
+        assert str(name) in process.stderr.readline()
+        os.write(cable.ours, layers(TYPICAL[0], 0)[2])
+        assert "node -> hello" in process.stdout.readline()
+        with serial.Serial(str(name)) as bridge:
+            bridge.write(layers(TYPICAL[1], 0)[2] + b"half a fra")
+            assert "host => welcome" in process.stdout.readline()
+            until(lambda: b"half a fra" in cable.read())
+        process.send_signal(2)
+        assert process.wait(20) == 0, process.stderr.read()
+    with recording.open("rb") as file:
+        pieces = list(pcap.read(file))
+    assert [piece.raw for piece in pieces] == [layers(TYPICAL[0], 0)[2], layers(TYPICAL[1], 0)[2], b"half a fra"]
+    assert [piece.speaker for piece in pieces] == [NODE, HOST, HOST]
+
+
+def environment():
+    root = Path(sniff.__file__).parent.parent
+    return {**os.environ, "PYTHONPATH": f"{root}:{root / 'firmware_mpy'}"}
