@@ -22,7 +22,7 @@ from hil.bench import BenchError, Edge, Load, Quantities, Setup, apply_edits
 from hil.rigs import Rig, literals
 from tools import boards, images
 from tools.homes import write_profile
-from tools.node_files import FIRMWARE, node_files
+from tools.node_files import FIRMWARE, compiled
 from tools.nodes import die_with_parent, find_micropython
 
 SWAY_PERIOD_S = 173  # of the replayed voltage
@@ -71,10 +71,9 @@ class ProcessBench:
         sources = {"board.py": board.folder / "board.py"}
         sources |= {str(path.relative_to(FIRMWARE)): path for path in FIRMWARE.rglob("*.py")}
         edited = apply_edits(setup.edits, lambda path: sources[path].read_text(encoding="utf-8"))
-        if self.rig.name == "pi_native":
-            files = {name: path.read_bytes() for name, path in sources.items()} | edited
-        else:
-            files = node_files(board, None, replace=edited)
+        files = {name: path.read_bytes() for name, path in sources.items()} | edited
+        if self.rig.name != "pi_native":
+            files = dict(_compiled(name, source) for name, source in files.items())
         for name, content in files.items():
             (self._sources / name).parent.mkdir(parents=True, exist_ok=True)
             (self._sources / name).write_bytes(content)
@@ -187,3 +186,9 @@ class ProcessBench:
         for end in self._line:
             os.close(end)
 
+
+def _compiled(name: str, source: bytes) -> tuple[str, bytes]:
+    """As on a board, where no memory goes into compiling; main.py and native code stay source there too."""
+    if name == "main.py" or b"@micropython." in source:
+        return name, source
+    return name.removesuffix(".py") + ".mpy", compiled(name, source, None)

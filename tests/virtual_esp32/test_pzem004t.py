@@ -28,7 +28,7 @@ def registers(answer):
 
 
 def test_the_check_is_modbus_own():
-    assert crc16(bytes.fromhex("010400000000A")[:0] + bytes.fromhex("01040000000a")) == bytes.fromhex("700d")
+    assert crc16(bytes.fromhex("01040000000a")) == bytes.fromhex("700d")
 
 
 def test_it_tells_what_was_set_in_its_units(meter):
@@ -72,9 +72,8 @@ def test_what_it_cannot_do_it_says(meter):
 
 
 def test_its_address_can_be_changed(meter):
-    assert meter.feed(request(1, 6, 0, 2, 0, 9), 0) == request(1, 6, 0, 2, 0, 9)[:0] + bytes(
-        (9, 6, 0, 2, 0, 9)
-    ) + crc16(bytes((9, 6, 0, 2, 0, 9)))
+    change = request(1, 6, 0, 2, 0, 9)
+    assert meter.feed(change, 0) == change
     assert meter.feed(READ_ALL, 0) == b""
     assert meter.feed(request(9, 4, 0, 0, 0, 10), 0)
 

@@ -49,7 +49,8 @@ def boot(chip: Chip, flash: Flash, cause: Cause) -> Boot:
 def _app(chip: Chip, flash: Flash, text: str, table: list[partitions.Partition], room: tuple[int, int]) -> Boot:
     apps = [partition for partition in table if partition.kind == partitions.APP]
     if not apps:
-        return Boot(text + _lines("E (40) boot: No bootable app partitions in the partition table"), None)
+        no_apps = "E (40) boot: No bootable app partitions in the partition table"
+        return Boot(text + _lines(no_apps, _advice(chip, "")), None)
     try:
         app = image.read(flash, apps[0].at, apps[0].end)
     except image.ImageFault as fault:
