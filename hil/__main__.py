@@ -37,7 +37,16 @@ class Job:
     told: int = 0  # tests shown so far
 
     def start(self, options: argparse.Namespace) -> None:
-        command = [sys.executable, "-m", "pytest", str(ROOT / "hil"), "--rig", self.rig.name, "--figures", str(self.figures)]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            str(ROOT / "hil"),
+            "--rig",
+            self.rig.name,
+            "--figures",
+            str(self.figures),
+        ]
         command += ["-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
         command += ["--long"] if options.long else []
         command += ["--link-port", options.port] if options.port else []

@@ -1,7 +1,8 @@
 """Rig -> its bench, and what has to be fetched or built before it runs."""
 
+from collections import defaultdict
 from collections.abc import Callable
-from typing import Any
+from typing import NamedTuple
 
 from hil.bench import Bench, BenchError, Setup
 from hil.rigs import Rig
@@ -68,10 +69,19 @@ def prepare(rig: Rig, port: str | None = None) -> None:
             images.unix32()
 
 
-def parts(rig: Rig) -> tuple[float, str] | None:
-    """(price in EUR, board) of what this rig stands for: computer, meter and switching, without what an electrician
-    puts up whatever commands it. None where nothing of it could be bought."""
+class Price(NamedTuple):
+    """In EUR: of a board's computer, meter and switching, and of the computer alone with its supply. What an electrician
+    puts up whatever commands it is not in it."""
+
+    all_eur: float
+    computer_eur: float
+
+
+def parts(rig: Rig) -> Price | None:
+    """What this rig stands for would cost; None where nothing of it could be bought."""
     if rig.parts is None:
         return None
-    wanted: list[dict[str, Any]] = boards.load(rig.parts).manifest["PARTS"]
-    return sum(part["count"] * part["price_eur"] for part in wanted if part["group"] != "installation"), rig.parts
+    sums: dict[str, float] = defaultdict(float)
+    for part in boards.load(rig.parts).manifest["PARTS"]:
+        sums[part["group"]] += part["count"] * part["price_eur"]
+    return Price(sum(eur for group, eur in sums.items() if group != "installation"), sums["node"])

@@ -83,7 +83,12 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
             words = report.longrepr[2].removeprefix("Skipped: ")
         elif report.failed:
             words = str(call.excinfo.value) if call.excinfo else str(report.longrepr)
-        made = {"name": item.name, "outcome": report.outcome, "seconds": round(report.duration, 2), "words": words[:2000]}
+        made = {
+            "name": item.name,
+            "outcome": report.outcome,
+            "seconds": round(report.duration, 2),
+            "words": words[:2000],
+        }
         run = item.config.stash[RUN]
         run.tests.append(made)
         run.save()
@@ -117,7 +122,9 @@ class BenchMaker:
         self._made += 1
         scratch = self._scratch / str(self._made)
         scratch.mkdir()
-        bench = open_bench(self.rig, Setup(scratch, unit or {}, load or Load(), edits or {}, self._run.port, self._run.console))
+        bench = open_bench(
+            self.rig, Setup(scratch, unit or {}, load or Load(), edits or {}, self._run.port, self._run.console)
+        )
         try:
             yield bench
         except BaseException:

@@ -28,7 +28,9 @@ READ_BYTES = 4096
 
 def meter_load(load: Load) -> MeterLoad:
     """What the PZEM-004T is to see: a resistance."""
-    return MeterLoad(load.voltage_mv, round(load.active_mw / load.voltage_mv * 1000), load.active_mw, load.frequency_mhz)
+    return MeterLoad(
+        load.voltage_mv, round(load.active_mw / load.voltage_mv * 1000), load.active_mw, load.frequency_mhz
+    )
 
 
 def new_board(board: boards.Board, flash: Path) -> VirtualEsp32:

@@ -40,6 +40,7 @@ CATALOG = {
     "image_kb": Kind("interpreter's image", "kB", True, 1),
     "node_kb": Kind("node's files", "kB", True, 1),
     "parts_eur": Kind("price of parts (orientation)", "EUR", True, 2),
+    "computer_eur": Kind("of which the computer, with its supply", "EUR", True, 2),
     "flash_s": Kind("flashed and verified by its real tool", "s", True, 1),
     "flash_mb": Kind("of which bytes", "MB", None, 2),
 }

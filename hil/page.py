@@ -32,7 +32,7 @@ GROUPS = (
         ),
     ),
     ("Load", ("load_minutes", "heap_free_kb", "heap_trend_kb", "cpu_percent", "loop_busy_percent")),
-    ("Size and price", ("image_kb", "node_kb", "parts_eur", "flash_s", "flash_mb")),
+    ("Size and price", ("image_kb", "node_kb", "parts_eur", "computer_eur", "flash_s", "flash_mb")),
 )
 
 
@@ -73,7 +73,9 @@ def _findings(made: Report) -> str:
     question, _, rest = answer.partition("? ")
     if not rest:
         question, rest = "Pi or microcontroller", answer
-    return f"<section class=answer><h2>{escape(question)}?</h2><p class=lead>{escape(rest)}</p><ul>{items}</ul></section>"
+    return (
+        f"<section class=answer><h2>{escape(question)}?</h2><p class=lead>{escape(rest)}</p><ul>{items}</ul></section>"
+    )
 
 
 def _class(who: str) -> str:
@@ -109,7 +111,11 @@ def _plots(columns: Sequence[Column]) -> str:
         if "heap_free_kb" in c.series and max(c.series["heap_free_kb"]) < 1000  # a board's, not a desktop's
     ]
     if heaps:
-        made.append(_figure("Free heap under load", plots.lines("Free heap", heaps, "kB", "from the start of the load to its end")))
+        made.append(
+            _figure(
+                "Free heap under load", plots.lines("Free heap", heaps, "kB", "from the start of the load to its end")
+            )
+        )
     legend = (
         "<p class=quiet><span class='key simulated'></span> simulated time, exact "
         "<span class='key wall'></span> wall time on this machine</p>"
@@ -133,7 +139,10 @@ def _table(made: Report) -> str:
     head = "".join(
         f"<th><b>{escape(c.rig.title)}</b><small>{escape(c.rig.name)}, {c.rig.clock} time</small></th>" for c in columns
     )
-    body = [_told("what is emulated", [c.rig.what for c in columns]), _told("processor", [c.rig.processor for c in columns])]
+    body = [
+        _told("what is emulated", [c.rig.what for c in columns]),
+        _told("processor", [c.rig.processor for c in columns]),
+    ]
     present = set(rows(made))
     for title, names in GROUPS:
         wanted = [name for name in names if name in present]
@@ -167,7 +176,9 @@ def _figure_row(columns: Sequence[Column], name: str) -> str:
 def _tests(made: Report) -> str:
     parts = []
     for column in made.columns:
-        counts = f"{column.count('passed')} passed, {column.count('failed')} failed, {column.count('skipped')} not for it"
+        counts = (
+            f"{column.count('passed')} passed, {column.count('failed')} failed, {column.count('skipped')} not for it"
+        )
         items = "".join(
             f'<li class="{test["outcome"]}"><b>{escape(test["name"])}</b> {test["outcome"]}, {test["seconds"]:.1f} s'
             f"{_words(test['words'])}</li>"

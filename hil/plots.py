@@ -1,5 +1,6 @@
 """Small pictures of figures as SVG: bars with a limit, dots of a series, a line over time. Colours come from the page."""
 
+import math
 from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
@@ -52,7 +53,7 @@ def bars(title: str, rows: Sequence[Bar], limit: float | None = None, limit_word
 
 def dots(title: str, rows: Sequence[Dots], unit: str, limit: float | None = None, limit_words: str = "") -> str:
     """Every value of a series as a dot on its rig's line, the median as a bar."""
-    top = max([max(row.values) for row in rows if row.values] + [limit or 0, 1e-9]) * 1.05
+    top = _round_up(max([max(row.values) for row in rows if row.values] + [limit or 0, 1e-9]))
     room = WIDTH - LEFT - 24
     parts = []
     for index, row in enumerate(rows):
@@ -69,17 +70,21 @@ def dots(title: str, rows: Sequence[Dots], unit: str, limit: float | None = None
     base = len(rows) * ROW
     for part in range(5):
         x = LEFT + room * part / 4
-        parts.append(f'<text class="axis" x="{x:.1f}" y="{base + 18}" text-anchor="middle">{top * part / 4:.3g} {unit}</text>')
+        parts.append(
+            f'<text class="axis" x="{x:.1f}" y="{base + 18}" text-anchor="middle">{top * part / 4:.3g} {unit}</text>'
+        )
     if limit is not None and limit <= top:
         x = LEFT + limit / top * room
         parts.append(f'<line class="limit" x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{base}"/>')
-        parts.append(f'<text class="limit" x="{x:.1f}" y="{base + 34}" text-anchor="middle">{escape(limit_words)}</text>')
+        parts.append(
+            f'<text class="limit" x="{x:.1f}" y="{base + 34}" text-anchor="middle">{escape(limit_words)}</text>'
+        )
     return _svg(title, base + 40, parts)
 
 
 def lines(title: str, rows: Sequence[Dots], unit: str, axis: str) -> str:
     """Series over the same span of time, each scaled to the one axis from zero."""
-    top = max([max(row.values) for row in rows if row.values] + [1e-9]) * 1.1
+    top = _round_up(max([max(row.values) for row in rows if row.values] + [1e-9]) * 1.05)
     room, height = WIDTH - 64 - 24, 190
     parts = []
     for part in range(5):
@@ -89,13 +94,24 @@ def lines(title: str, rows: Sequence[Dots], unit: str, axis: str) -> str:
     for row in rows:
         last = max(1, len(row.values) - 1)
         points = " ".join(
-            f"{64 + room * at / last:.1f},{height - 10 - (height - 24) * value / top:.1f}" for at, value in enumerate(row.values)
+            f"{64 + room * at / last:.1f},{height - 10 - (height - 24) * value / top:.1f}"
+            for at, value in enumerate(row.values)
         )
         end_y = height - 10 - (height - 24) * row.values[-1] / top
         parts.append(f'<polyline class="trace {row.kind}" points="{points}"/>')
-        parts.append(f'<text class="name" x="{WIDTH - 26}" y="{end_y - 6:.1f}" text-anchor="end">{escape(row.name)}</text>')
-    parts.append(f'<text class="axis" x="{64 + room / 2:.0f}" y="{height + 12}" text-anchor="middle">{escape(axis)}</text>')
+        parts.append(
+            f'<text class="name" x="{WIDTH - 26}" y="{end_y - 6:.1f}" text-anchor="end">{escape(row.name)}</text>'
+        )
+    parts.append(
+        f'<text class="axis" x="{64 + room / 2:.0f}" y="{height + 12}" text-anchor="middle">{escape(axis)}</text>'
+    )
     return _svg(title, height + 20, parts)
+
+
+def _round_up(value: float) -> float:
+    """To a number whose quarters are easy to read."""
+    power = 10.0 ** math.floor(math.log10(value))
+    return next(step * power for step in (1, 2, 4, 6, 8, 10) if step * power >= value)
 
 
 def _name(name: str, y: float) -> str:

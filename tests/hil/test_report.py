@@ -95,7 +95,7 @@ def test_a_difference_inside_both_limits_decides_nothing():
 
 def test_the_answer_goes_with_the_findings():
     mcu = figures(parts_eur=40.0, unsafe_edges=0)
-    pi = figures(parts_eur=90.0)
+    pi = figures(parts_eur=90.0, computer_eur=60.0)
     safe = {"rp2040_emulated": {"test_pins_safe_at_start", "test_watchdog"}}
     assert verdict.verdict({"rp2040_emulated": mcu, "pi_native": pi}, safe)[-1].who == "microcontroller"
     dear = figures(parts_eur=190.0)
@@ -103,6 +103,16 @@ def test_the_answer_goes_with_the_findings():
     assert verdict.verdict({"pi_native": pi}, {})[-1].words.startswith("No answer")
     assert "real board" in verdict.verdict({"rp2040_emulated": mcu, "pi_native": pi}, safe)[-1].words
     assert "real board" not in verdict.verdict({"serial": mcu, "pi_native": pi}, safe)[-1].words
+
+
+@pytest.mark.parametrize(
+    ("mcu_eur", "places", "who"), [(40.0, 2, "microcontroller"), (65.0, 3, "microcontroller"), (75.0, 5, "Pi")]
+)
+def test_the_price_counts_the_pi_above(mcu_eur, places, who):
+    given = {"rp2040_emulated": figures(parts_eur=mcu_eur), "pi_native": figures(parts_eur=90.0, computer_eur=60.0)}
+    found = verdict.verdict(given, {})[0]
+    assert found.who == who and f"from {places} places on" in found.words
+    assert places * mcu_eur + 60 < places * 90 and (places - 1) * mcu_eur + 60 >= (places - 1) * 90
 
 
 class Reader(HTMLParser):
@@ -131,7 +141,12 @@ class Reader(HTMLParser):
 
 def test_the_page_is_whole_and_needs_nothing_else(tmp_path):
     runs = [
-        run("rp2040_emulated", failed=["test_load"], series={"command_ms": [9, 10, 30], "heap_free_kb": [130, 131]}, **GOOD),
+        run(
+            "rp2040_emulated",
+            failed=["test_load"],
+            series={"command_ms": [9, 10, 30], "heap_free_kb": [130, 131]},
+            **GOOD,
+        ),
         run("pi_native", boot_reading_ms=100.0, series={"command_ms": [0.2, 0.3]}),
     ]
     made = report.make(runs, {"esp32_virtual": "no <interpreter>"}, 60, 1, long=False)
@@ -174,7 +189,9 @@ def test_every_limit_of_a_rig_is_a_figure_with_a_sense():
 
 
 def test_a_bar_is_as_long_as_its_value():
-    picture = plots.bars("t", [plots.Bar("a", 10, "10", "wall"), plots.Bar("b", 5, "5", "wall"), plots.Bar("c", None, "-", "wall")])
+    picture = plots.bars(
+        "t", [plots.Bar("a", 10, "10", "wall"), plots.Bar("b", 5, "5", "wall"), plots.Bar("c", None, "-", "wall")]
+    )
     widths = [float(width) for width in re.findall(r'<rect[^>]* width="([\d.]+)"', picture)]
     assert len(widths) == 2 and widths[0] == pytest.approx(2 * widths[1], rel=0.01)
 

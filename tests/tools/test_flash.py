@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from littlefs import LittleFS
 from serial.tools.list_ports_common import ListPortInfo
 
 from tests.tools.boot_rom_drive import BootRomDrive
@@ -33,18 +34,30 @@ def write_build(folder, board, mcu, files):
     return folder
 
 
+NODE_FILES = {"main.py": b"print('node')\n" * 400, "unit.json": b'{"name": "home-1"}'}
+
+
+def disk(files):
+    """A file system image of 64 KiB."""
+    made = LittleFS(block_size=4096, block_count=16)
+    for name, content in files.items():
+        with made.open(name, "wb") as file:
+            file.write(content)
+    return bytes(made.context.buffer)
+
+
 @pytest.fixture
 def esp32_build(tmp_path):
     source = random.Random(1)
-    parts = {"firmware.bin": (0x1000, source.randbytes(70_001)), "filesystem.img": (0x200000, source.randbytes(65_536))}
+    parts = {"firmware.bin": (0x1000, source.randbytes(70_001)), "filesystem.img": (0x200000, disk(NODE_FILES))}
     return write_build(tmp_path / "build", "esp32_devkit", "esp32", parts)
 
 
 @pytest.fixture
 def pico_build(tmp_path):
-    program, disk = random.Random(2).randbytes(300_000), random.Random(3).randbytes(65_536)
-    whole = uf2.pack([(0, program), (0xA0000, disk)])
-    parts = {"firmware.uf2": (None, whole), "flash.bin": (0, uf2.unpack(whole)), "filesystem.img": (None, disk)}
+    program, files = random.Random(2).randbytes(300_000), disk(NODE_FILES)
+    whole = uf2.pack([(0, program), (0xA0000, files)])
+    parts = {"firmware.uf2": (None, whole), "flash.bin": (0, uf2.unpack(whole)), "filesystem.img": (None, files)}
     return write_build(tmp_path / "build", "rpi_pico", "rp2040", parts)
 
 
@@ -100,6 +113,30 @@ def test_verify_finds_one_flipped_bit_and_writes_nothing(esp32, esp32_build, tmp
     assert run("esp32_devkit", "--image", esp32_build, "--port", esp32.url, "--verify", "--json") == 0
     report = json.loads(capsys.readouterr().out)
     assert report["verified"] and not report["written"]
+
+
+@pytest.mark.slow
+def test_verify_tells_what_a_node_that_ran_has_written_from_damage(esp32, esp32_build, tmp_path, capsys):
+    run("esp32_devkit", "--image", esp32_build, "--port", esp32.url, "--yes")
+    chip = tmp_path / "flash.bin"
+
+    def verify(files):
+        with chip.open("r+b") as out:
+            out.seek(0x200000)
+            out.write(disk(files))
+        capsys.readouterr()
+        code = run("esp32_devkit", "--image", esp32_build, "--port", esp32.url, "--verify")
+        return code, "".join(capsys.readouterr())
+
+    code, told = verify(NODE_FILES | {"boot_epoch": b"3"})
+    assert code == 0 and "every file is as built; the node has added boot_epoch" in told
+    code, told = verify(NODE_FILES | {"boot_epoch": b"3", "main.py": b"print('mode')\n" * 400})
+    assert code == 1 and ", in main.py: flash it again" in told
+    code, told = verify({"main.py": NODE_FILES["main.py"], "boot_epoch": b"3"})
+    assert code == 1 and ", in unit.json: flash it again" in told
+    flip(chip, 0x1000)
+    code, told = verify(NODE_FILES | {"boot_epoch": b"3"})
+    assert code == 1 and "differs first at 0x1000: flash it again" in told
 
 
 @pytest.mark.parametrize("size", [1, 4096, 4097, 70_001])
@@ -440,10 +477,10 @@ def test_picotool_reads_back_what_it_wrote(picotool, pico_build, capsys):
 def test_picotool_finds_one_flipped_bit(picotool, pico_build, capsys):
     run("rpi_pico", "--image", pico_build, "--yes")
     raw = bytearray(picotool.read_bytes())
-    raw[0xA1234] ^= 1
+    raw[0xA8234] ^= 1
     picotool.write_bytes(raw)
     assert run("rpi_pico", "--image", pico_build, "--verify") == 1
-    assert "differs first at 0xa1234" in capsys.readouterr().err
+    assert "differs first at 0xa8234" in capsys.readouterr().err
     picotool.write_bytes(raw[:0x9000])
     assert run("rpi_pico", "--image", pico_build, "--verify") == 1
     assert "differs first at 0x9000" in capsys.readouterr().err

@@ -30,10 +30,14 @@ def make_board(tmp_path):
 
 @pytest.fixture
 def says():
-    """says(board, words): wait until its log has them; the log."""
+    """says(board, words): wait until lines of its log have them, `count` times; the log. A prompt is no whole line."""
+
+    def heard(log, words, count):
+        *_, rest = log.split(words)
+        return log.count(words) >= count and (words == ">>> " or "\n" in rest) and log
 
     def wait(board, words, count=1):
-        return wait_for(lambda: board.log().count(words) >= count and board.log(), f"{words!r} on the console")
+        return wait_for(lambda: heard(board.log(), words, count), f"{words!r} on the console")
 
     return wait
 

@@ -17,7 +17,7 @@ from typing import Self
 from tools.virtual_esp32 import bootloader, pads
 from tools.virtual_esp32.chips import CHIPS, MICROPYTHON_CAUSES, Cause, ChipName
 from tools.virtual_esp32.flash import Flash
-from tools.virtual_esp32.interpreter import SOFT_RESET_TO_RAW_REPL, read_all
+from tools.virtual_esp32.interpreter import SOFT_RESET_TO_RAW_REPL, check, read_all
 from tools.virtual_esp32.loader import Loader
 from tools.virtual_esp32.meter_line import MeterLine
 from tools.virtual_esp32.program import Event, Program, Watchdog
@@ -63,6 +63,7 @@ class VirtualEsp32:
         port: int = 0,
         mac: str = "246f28aabbcc",
     ) -> None:
+        check(interpreter)
         self._chip, self._mac = CHIPS[chip], mac
         self._interpreter = (interpreter, heap_bytes(heap))
         self._wiring = wiring or Wiring.standard(chip)

@@ -45,10 +45,6 @@ class Interpreter:
                 stderr=theirs,
                 pass_fds=[its_events, *uarts.values()],
             )
-        except OSError as error:
-            os.close(self.console)
-            os.close(self.events)
-            raise InterpreterError(f"MicroPython for the virtual board does not start: {error}") from error
         finally:
             os.close(theirs)
             os.close(its_events)
@@ -93,6 +89,13 @@ def read_all(descriptor: int) -> bytes:
         while piece := os.read(descriptor, 1 << 16):
             content += piece
     return bytes(content)
+
+
+def check(program: Path) -> None:
+    """Raises InterpreterError when this cannot be started."""
+    _setsid()
+    if not os.access(program, os.X_OK) or program.is_dir():
+        raise InterpreterError(f"{program} is no program: give a MicroPython for this machine, as tools.images has one")
 
 
 def _setsid() -> str:

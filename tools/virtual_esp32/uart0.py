@@ -93,6 +93,9 @@ class Uart0:
             self._jig_changed(False)
 
     def _look_at_pty(self) -> None:
+        content = self.pty.receive()  # also what somebody wrote who is gone again
+        if content:
+            self._came_in(content)
         if self.pty.opened:
             self._worker.watch(self.pty.fd, self._pty_said)
         else:

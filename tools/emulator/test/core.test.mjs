@@ -104,7 +104,7 @@ test('every opcode does what it does in rp2040js', (context) => {
   assert.equal(Buffer.compare(reference.flash, fast.flash), 0, 'flash');
 });
 
-// ARM DDI 0419: A6.7.35 (LSL), .37 (LSR), .9 (ASR), .54 (ROR), .1 (ADC), .56 (SBC), .15 (BLX)
+// What ARM DDI 0419 says of each in chapter A6.7, by the instruction's name.
 const CORRECTIONS = [
   // name, opcode, before {R0, R1, R14, C}, after {...}
   ['LSRS by 0 leaves C', 0x40c8, { R0: 0x80000001, R1: 0x100, C: false }, { R0: 0x80000001, C: false }],
