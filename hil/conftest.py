@@ -1,6 +1,5 @@
 """One run of the suite is one rig: `pytest hil --rig NAME`. Notes outcomes and figures for the report."""
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +13,7 @@ from pytest_embedded.dut_factory import dut_gn
 from pytest_embedded.plugin import multi_dut_generator_fixture
 
 from hil import rigs
-from hil.bench import Bench, BenchError, Edit, Load, Setup
+from hil.bench import Bench, Edit, Load, Setup
 from hil.benches import open_bench
 from hil.figures import Notebook, write_json
 from hil.rigs import Rig

@@ -1,5 +1,6 @@
 """The rigs of an emulated RP2040: stepped in simulated time, its mains and contactors simulated around it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from hil.bench import BenchError, Edge, Load, Quantities, Setup, apply_edits, relay_pin
@@ -20,7 +21,7 @@ class EmulatedBench:
         self._load = setup.load
         self._image = images.image(board.manifest["IMAGE"]).path
         replaced = apply_edits(setup.edits, lambda path: _source(board, path))
-        self.board: dict[str, Any] = board.board
+        self.board: Mapping[str, Any] = board.board
         if "board.py" in replaced:
             self.board = literals(replaced["board.py"].decode(), board.folder / "board.py")
         self._at = board.manifest["FILESYSTEM"]["offset"]

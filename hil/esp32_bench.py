@@ -10,6 +10,7 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ class Esp32Bench:
         place = self._board.manifest["FILESYSTEM"]
         image = images.image(self._board.manifest["IMAGE"]).path
         replaced = apply_edits(setup.edits, self._source)
-        self.board: dict[str, Any] = self._board.board
+        self.board: Mapping[str, Any] = self._board.board
         if "board.py" in replaced:
             self.board = literals(replaced["board.py"].decode(), self._board.folder / "board.py")
         filesystem = build.filesystem(self._board, {"name": "hil", **setup.unit}, replace=replaced)

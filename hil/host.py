@@ -11,7 +11,6 @@ from gridnode.wire import WireError, packet, schema
 from gridnode.wire.frame import FrameDecoder
 from gridnode.wire.host_session import HELLO_EPOCH, HostSession
 from gridnode.wire.session import decode
-
 from hil.bench import MS, Bench
 
 STEP_MS = 10

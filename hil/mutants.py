@@ -1,12 +1,12 @@
-"""Nodes broken on purpose, in one place each, and the check that has to find it. A check that lets one pass is worth nothing."""
+"""Nodes broken on purpose, in one place each, and the check that has to find it. One that lets it pass is worth nothing."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from hil import checks
 from hil.bench import Bench, Edit, Load, replace_once
+from hil.checks import Maker, metering, start, switching
 from hil.figures import Notebook
 
 
@@ -18,7 +18,7 @@ class Mutant:
     path: str
     edit: Edit
     test: str
-    check: Callable[[checks.Maker, Notebook], Any]
+    check: Callable[[Maker, Notebook], Any]
 
 
 MUTANTS = (
@@ -27,14 +27,14 @@ MUTANTS = (
         "gridnode/drivers/relay.py",
         replace_once("Pin.OUT, value=1 - closed_level)", "Pin.OUT, value=closed_level)"),
         "test_pins_safe_at_start",
-        checks.pins_at_start,
+        start.pins_at_start,
     ),
     Mutant(
         "lease ignored",
         "gridnode/switching/contactor.py",
         replace_once("elif now_ms >= self._expires_ms:", "elif now_ms < 0:"),
         "test_host_killed",
-        checks.host_killed,
+        switching.host_killed,
     ),
     Mutant(
         "register float",
@@ -44,7 +44,7 @@ MUTANTS = (
             "self.import_mwh = int(float(self.import_mwh + rest // _MW_US_PER_MWH))",
         ),
         "test_registers_count_in_full",
-        checks.registers_exact,
+        metering.registers_exact,
     ),
 )
 
@@ -53,7 +53,7 @@ MUTANTS = (
 class MutantMaker:
     """Makes the benches that `make` makes, with the mutant's edit on the node."""
 
-    make: checks.Maker
+    make: Maker
     mutant: Mutant
 
     @property

@@ -12,12 +12,11 @@ import subprocess
 import sys
 import time
 import tty
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from gridnode.drivers.replay_meter import REACTIVE_PER_MILLE, VOLTAGE_SWAY_PER_MILLE
-
 from hil.bench import BenchError, Edge, Load, Quantities, Setup, apply_edits
 from hil.rigs import Rig, literals
 from tools import boards, images
@@ -53,7 +52,7 @@ class ProcessBench:
         self._load = setup.load
         self._command = INTERPRETERS[rig.name]()
         self._sources = setup.scratch / "firmware"
-        self.board: dict[str, Any] = self._put_node(setup)
+        self.board: Mapping[str, Any] = self._put_node(setup)
         self._line = pty.openpty()  # the node's end, ours
         for end in self._line:
             tty.setraw(end)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from gridnode import VERSION
-
 from hil import benches, rigs, verdict
 from hil.figures import CATALOG, Figure, write_json
 from hil.rigs import Rig

@@ -1,7 +1,7 @@
 """The first one: kill the host, watch the contactor open."""
 
-from hil import checks
+from hil.checks import switching
 
 
 def test_host_killed(make, notes):
-    checks.host_killed(make, notes)
+    switching.host_killed(make, notes)

@@ -2,28 +2,28 @@
 
 import pytest
 
-from hil import checks
+from hil.checks import start
 
 
 @pytest.mark.needs("pins")
 def test_pins_safe_at_start(make, notes):
-    notes.note("starts_watched", checks.pins_at_start(make, notes))
+    notes.note("starts_watched", start.pins_at_start(make, notes))
 
 
 @pytest.mark.needs("watchdog", "replacing")
 def test_watchdog(make, notes):
-    checks.watchdog(make, notes)
+    start.watchdog(make, notes)
 
 
 def test_hello(make, notes):
-    checks.greeting(make, notes)
+    start.greeting(make, notes)
 
 
 @pytest.mark.needs("power")
 def test_restart_has_a_cause(make, notes):
-    checks.restarts(make, notes)
+    start.restarts(make, notes)
 
 
 @pytest.mark.needs("power cuts")
 def test_power_cuts_while_flash_is_written(make, notes):
-    checks.power_cuts(make, notes)
+    start.power_cuts(make, notes)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from hil import checks
 from hil.bench import Load
+from hil.checks import metering
 
 LOADS = {
     "300 W": Load(300_000),
@@ -15,9 +15,9 @@ LOADS = {
 @pytest.mark.needs("injection")
 @pytest.mark.parametrize("load", LOADS.values(), ids=LOADS)
 def test_metering(make, notes, load):
-    checks.metering(make, notes, load)
+    metering.metering(make, notes, load)
 
 
 @pytest.mark.needs("injection", "replacing", "converter")
 def test_registers_count_in_full(make, notes):
-    checks.registers_exact(make, notes)
+    metering.registers_exact(make, notes)

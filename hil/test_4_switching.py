@@ -2,18 +2,18 @@
 
 import pytest
 
-from hil import checks
+from hil.checks import switching
 
 
 @pytest.mark.needs("dwell")
 def test_command_to_contact(make, notes):
-    checks.command_to_contact(make, notes)
+    switching.command_to_contact(make, notes)
 
 
 def test_dwell(make, notes):
-    checks.dwell(make, notes)
+    switching.dwell(make, notes)
 
 
 @pytest.mark.needs("interlock")
 def test_interlock(make, notes):
-    checks.interlock(make, notes)
+    switching.interlock(make, notes)

@@ -1,11 +1,11 @@
 """An outage of the host, and work without a pause."""
 
-from hil import checks
+from hil.checks import endurance
 
 
 def test_outage_is_filled_in(make, notes):
-    checks.outage(make, notes)
+    endurance.outage(make, notes)
 
 
 def test_load(make, notes):
-    checks.load(make, notes)
+    endurance.load(make, notes)

@@ -54,7 +54,7 @@ class HomeNode(Protocol):
 class MakeNode(Protocol):
     """(folder, name, profile, **unit) -> a node."""
 
-    def __call__(self, folder: Path, name: str, profile: Path, /, **unit: Any) -> HomeNode: ...
+    def __call__(self, folder: Path, name: str, profile: Path, **unit: Any) -> HomeNode: ...
 
 
 def write_config(folder: Path, port: int, nodes: Sequence[HomeNode]) -> Path:

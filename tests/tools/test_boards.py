@@ -197,26 +197,35 @@ def test_the_rp2040s_table_keeps_its_pattern():
         assert pin in (routes[unit] or {})[role]
 
 
-# What main.py does with a board, on pretended chips: it must find each module that the board's literals lead to.
+# What main.py does with a board, up to the first call into the chip: it must find each module that the literals lead to.
 WIRES_THE_BOARD = """
 import sys
-from unittest.mock import MagicMock
+
+class NoChip(Exception):
+    pass
+
+class Absent:
+    def __getattr__(self, name):
+        return Absent()
+    def __call__(self, *given, **named):
+        raise NoChip
+
 sys.path.insert(0, sys.argv[1])
 for module in ("machine", "rp2", "uctypes"):
-    sys.modules[module] = MagicMock()
+    sys.modules[module] = Absent()
 import board
-from gridnode.coils import make_coils
-from gridnode.drivers.chip import Watchdog
-from gridnode.hardware import make_meter, make_panel, make_stream
-coils = make_coils(board)
-for make in (lambda: make_meter(board, {}, coils, 0), lambda: make_stream(board, {}), lambda: make_panel(board, [])):
+from gridnode import coils, hardware
+from gridnode.drivers import chip
+for make in (
+    lambda: coils.make_coils(board),
+    lambda: hardware.make_meter(board, {}, {}, 0),
+    lambda: hardware.make_stream(board, {}),
+    lambda: hardware.make_panel(board, []),
+):
     try:
         make()
-    except ImportError:
-        raise
-    except Exception as error:
-        print("a pretended chip answers nonsense:", error)
-print("every module is there")
+    except NoChip:
+        pass
 """
 
 
@@ -228,5 +237,6 @@ def test_every_module_that_the_literals_call_for_is_on_the_node(name, tmp_path):
         source = board.folder / path if path.name == "board.py" else FIRMWARE / path
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_bytes(source.read_bytes())
-    done = subprocess.run([sys.executable, "-I", "-c", WIRES_THE_BOARD, str(tmp_path)], capture_output=True, text=True)
-    assert "every module is there" in done.stdout, done.stderr
+    command = [sys.executable, "-I", "-c", WIRES_THE_BOARD, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
