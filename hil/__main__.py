@@ -127,7 +127,7 @@ def _prepare(chosen: list[Rig], options: argparse.Namespace) -> tuple[list[Rig],
 
 
 def _run_all(jobs: list[Job], options: argparse.Namespace) -> None:
-    waiting, running = list(jobs), []
+    waiting, running = list(jobs), list[Job]()
     try:
         while waiting or running:
             for job in list(waiting):

@@ -70,9 +70,11 @@ def prepare(rig: Rig, port: str | None = None) -> None:
 
 
 class Price(NamedTuple):
-    """In EUR: of a board's computer, meter and switching, and of the computer alone with its supply. What an electrician
-    puts up whatever commands it is not in it."""
+    """In EUR: a board's computer, meter and switching; and the computer alone, with its supply.
 
+    Not in it: what an electrician puts up whatever commands it."""
+
+    meter: str  # the driver
     all_eur: float
     computer_eur: float
 
@@ -82,6 +84,9 @@ def parts(rig: Rig) -> Price | None:
     if rig.parts is None:
         return None
     sums: dict[str, float] = defaultdict(float)
-    for part in boards.load(rig.parts).manifest["PARTS"]:
+    board = boards.load(rig.parts)
+    for part in board.manifest["PARTS"]:
         sums[part["group"]] += part["count"] * part["price_eur"]
-    return Price(sum(eur for group, eur in sums.items() if group != "installation"), sums["node"])
+    return Price(
+        board.board["METER"]["driver"], sum(eur for group, eur in sums.items() if group != "installation"), sums["node"]
+    )

@@ -41,7 +41,7 @@ def new_board(board: boards.Board, flash: Path) -> VirtualEsp32:
 
 
 def flash_with_esptool(url: str, built: build.Built) -> tuple[float, int]:
-    """Write a build by plain esptool, which checks the digest of each part; returns (seconds, bytes). Raises BenchError."""
+    """Write a build by plain esptool, which checks each part's digest: (seconds, bytes). Raises BenchError."""
     parts = [word for offset, path in built.flash for word in (hex(offset), str(path))]
     command = [sys.executable, "-m", "esptool", "--port", url, "--baud", ESPTOOL_BAUD, "write-flash", *parts]
     began = time.monotonic()

@@ -1,4 +1,4 @@
-"""Nodes broken on purpose, in one place each, and the check that has to find it. One that lets it pass is worth nothing."""
+"""Nodes broken on purpose, in one place each, and the check that has to find it, else it is worth nothing."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager

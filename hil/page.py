@@ -92,7 +92,8 @@ def _promises(promises: Sequence[Promise]) -> str:
             f"<small>{escape(promise.words)}</small></td></tr>"
         )
     head = "<tr><th>figure</th><th>to reach</th><th>measured</th><th></th></tr>"
-    return f"<section><h2>Numbers to reach</h2><div class=scroll><table class=promises>{head}{''.join(rows_)}</table></div></section>"
+    table = f"<table class=promises>{head}{''.join(rows_)}</table>"
+    return f"<section><h2>Numbers to reach</h2><div class=scroll>{table}</div></section>"
 
 
 def _plots(columns: Sequence[Column]) -> str:
@@ -185,7 +186,8 @@ def _tests(made: Report) -> str:
             for test in column.tests
         )
         parts.append(
-            f"<details><summary><b>{escape(column.rig.name)}</b> {counts}, {column.wall_s:.0f} s</summary><ul>{items}</ul></details>"
+            f"<details><summary><b>{escape(column.rig.name)}</b> {counts}, {column.wall_s:.0f} s</summary>"
+            f"<ul>{items}</ul></details>"
         )
     return f"<section><h2>Tests</h2>{''.join(parts)}</section>"
 

@@ -1,4 +1,4 @@
-"""Small pictures of figures as SVG: bars with a limit, dots of a series, a line over time. Colours come from the page."""
+"""Pictures of figures as SVG: bars, dots of a series, a line over time. Colours come from the page."""
 
 import math
 from collections.abc import Sequence

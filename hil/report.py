@@ -115,7 +115,7 @@ def _column(run: Mapping[str, Any]) -> Column:
     figures = {figure["name"]: Figure(**figure) for figure in run["figures"]}
     bought = benches.parts(rig)
     if bought is not None:
-        note = f"boards/{rig.parts}, without contactors, fuses and enclosure"
+        note = f"boards/{rig.parts}, which meters by {bought.meter}, without what an electrician puts up"
         figures["parts_eur"] = Figure("parts_eur", bought.all_eur, None, note)
         figures["computer_eur"] = Figure("computer_eur", bought.computer_eur, None, f"boards/{rig.parts}")
     return Column(rig, figures, dict(run["series"]), list(run["tests"]), run["wall_s"])

@@ -1,7 +1,7 @@
 """pytest-embedded on benches: a service of our own whose DUT lets the rig's time pass while it expects something.
 
-pytest-embedded knows a fixed list of services; ours is added to it. Boards with a loader use its own service `esp`, which
-is esptool; a real board's console uses `serial`.
+pytest-embedded knows a fixed list of services; ours is added to it. Boards with a loader use its own service `esp`,
+which is esptool; a real board's console uses `serial`.
 """
 
 import re
@@ -53,4 +53,4 @@ class BenchDut(Dut):  # type: ignore[misc]
 
 def _found(pattern: Any, text: str) -> bool:
     patterns = pattern if isinstance(pattern, list) else [pattern]
-    return any(re.search(getattr(one, "pattern", one), text) for one in patterns)
+    return any(re.search(one if isinstance(one, str) else one.pattern, text) for one in patterns)

@@ -72,7 +72,11 @@ def _price(ours: Figures, pis: Figures, controller: str) -> list[Finding]:
     if not {"parts_eur"} <= set(ours) or not {"parts_eur", "computer_eur"} <= set(pis):
         return []
     mine, theirs, above = ours["parts_eur"].value, pis["parts_eur"].value, pis["computer_eur"].value
-    prices = f"{_shown(ours['parts_eur'])} for a place with a microcontroller ({controller}), {_shown(pis['parts_eur'])} with a Pi"
+    one, other = ours["parts_eur"], pis["parts_eur"]
+    prices = (
+        f"{_shown(one)} for a place with a microcontroller ({controller}), {_shown(other)} with a Pi "
+        f"(parts of {one.note or 'one'} and {other.note or 'the other'})"
+    )
     if mine >= theirs:
         return [Finding("Pi", f"Price of parts: {prices}: the Pi is ahead.")]
     places = math.floor(above / (theirs - mine)) + 1
@@ -92,7 +96,10 @@ def _only_one(ours: Figures, our_tests: set[str], pis: Figures, pi_tests: set[st
         )
         findings.append(Finding("microcontroller", words))
     if "test_watchdog" in our_tests and "test_watchdog" not in pi_tests:
-        words = "A hung program: the microcontroller's watchdog restarted it with its contactors open; the Pi way was not shown to."
+        words = (
+            "A hung program: the microcontroller's watchdog restarted it with its contactors open; "
+            "the Pi way was not shown to."
+        )
         findings.append(Finding("microcontroller", words))
     if "heap_free_kb" in ours:
         words = (
@@ -105,8 +112,8 @@ def _only_one(ours: Figures, our_tests: set[str], pis: Figures, pi_tests: set[st
 def _answer(findings: list[Finding], controller: str) -> Finding:
     counts = {who: sum(finding.who == who for finding in findings) for who in ("microcontroller", "Pi", "neither")}
     score = (
-        f"{counts['microcontroller']} of {len(findings)} findings speak for the microcontroller, {counts['Pi']} for the Pi, "
-        f"{counts['neither']} for neither"
+        f"{counts['microcontroller']} of {len(findings)} findings speak for the microcontroller, "
+        f"{counts['Pi']} for the Pi, {counts['neither']} for neither"
     )
     if counts["microcontroller"] > counts["Pi"]:
         words = "at the load a microcontroller, and a Pi above it for storage, the page and plans"

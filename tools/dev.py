@@ -50,11 +50,12 @@ MODULES = {
 CPYTHON_ONLY = {"cbor2", "host_bridge", "hypothesis", "pathlib", "pytest", "tools", "typing"}
 # Each lock, and where uv takes its contents from. Later ones agree with earlier ones, so they share an environment.
 _R = "tools/requirements"
+_RUNTIME, _DEV = ["--constraint", f"{_R}/runtime.txt"], ["--constraint", f"{_R}/dev.txt"]
 LOCK_SOURCES = {
     "runtime": ["pyproject.toml"],
-    "dev": ["--group", "pyproject.toml:dev", "--constraint", f"{_R}/runtime.txt"],
-    "boards": ["--group", "pyproject.toml:boards", "--constraint", f"{_R}/runtime.txt", "--constraint", f"{_R}/dev.txt"],
-    "bench": ["--group", "pyproject.toml:bench", "--constraint", f"{_R}/runtime.txt", "--constraint", f"{_R}/dev.txt"],
+    "dev": ["--group", "pyproject.toml:dev", *_RUNTIME],
+    "boards": ["--group", "pyproject.toml:boards", *_RUNTIME, *_DEV],
+    "bench": ["--group", "pyproject.toml:bench", *_RUNTIME, *_DEV],
     "stubs": ["--group", "pyproject.toml:stubs", "--no-deps"],
     "lock": ["--group", "pyproject.toml:lock"],
 }

@@ -184,8 +184,8 @@ def _pip(environment: Environment) -> list[str]:
 def _install(environment: Environment, locks: Sequence[str], options: list[str]) -> None:
     """Exactly what the locks say, with the hashes they say, and nothing that would need a compiler."""
     files = [argument for name in locks for argument in ("--requirement", str(_lock(name)))]
-    exactly = ["--require-hashes", "--no-deps", "--only-binary", ":all:", "--no-binary", ",".join(SOURCE_ONLY), "--progress-bar", "off"]
-    _run([*_pip(environment), *exactly, *options, *files])
+    exactly = ["--require-hashes", "--no-deps", "--only-binary", ":all:", "--no-binary", ",".join(SOURCE_ONLY)]
+    _run([*_pip(environment), *exactly, "--progress-bar", "off", *options, *files])
 
 
 def _run(command: Sequence[str]) -> None:

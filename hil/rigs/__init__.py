@@ -34,7 +34,8 @@ class RigError(RuntimeError):
 @dataclass(frozen=True)
 class Rig:
     """`bench`: which class of hil.benches serves it. `clock`: "simulated" or "wall". `parts`: the board whose parts one
-    would buy; None: nothing. `lacks`: feature -> why. `limits`: figure -> bound, most or least as hil.figures.CATALOG has it.
+    would buy; None: nothing. `lacks`: feature -> why. `limits`: figure -> bound, most or least as
+    hil.figures.CATALOG has it.
     """
 
     name: str

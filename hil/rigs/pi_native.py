@@ -1,12 +1,12 @@
-"""The node as a Raspberry Pi runs it: CPython. On a Pi with boards/pi_gpio's wiring use the rig `serial`. Literals only."""
+"""The node as a Raspberry Pi runs it: under CPython, here without a Pi. Literals only."""
 
 NAME = "pi_native"
 TITLE = "Raspberry Pi way: CPython"
 BOARD = "unix"
 BENCH = "process"
 WHAT = (
-    "No Pi and no pins: the node's program under CPython on this machine, as it would run on a Pi; meter and contactors "
-    "are simulated in it."
+    "No Pi and no pins: the node's program under CPython on this machine, as it would run on a Pi; meter "
+    "and contactors are simulated in it."
 )
 PROCESSOR = "this machine's (a Pi's is slower)"
 CLOCK = "wall"

@@ -5,8 +5,9 @@ TITLE = "Raspberry Pi Pico, emulated RP2040"
 BOARD = "rpi_pico"
 BENCH = "emulated"
 WHAT = (
-    "Emulated RP2040: processor, memory, flash, converter with DMA, serial ports, USB, watchdog and pins run the "
-    "unmodified MicroPython firmware in simulated time. Not a real board: analogue noise and the second core are not there."
+    "Emulated RP2040: processor, memory, flash, converter with DMA, serial ports, USB, watchdog and pins "
+    "run the unmodified MicroPython firmware in simulated time. Not a real board: analogue noise and the "
+    "second core are not there."
 )
 PROCESSOR = "RP2040 at 125 MHz, emulated (times ± 50 % of a real one)"
 CLOCK = "simulated"

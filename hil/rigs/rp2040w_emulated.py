@@ -5,8 +5,9 @@ TITLE = "Raspberry Pi Pico W, emulated RP2040, no radio"
 BOARD = "rpi_pico_w"
 BENCH = "emulated"
 WHAT = (
-    "Emulated RP2040: processor, memory, flash, converter with DMA, serial ports, USB, watchdog and pins run the "
-    "unmodified MicroPython firmware in simulated time. Not a real board: the radio chip, analogue noise and the second core are not there."
+    "Emulated RP2040: processor, memory, flash, converter with DMA, serial ports, USB, watchdog and pins "
+    "run the unmodified MicroPython firmware in simulated time. Not a real board: the radio chip, "
+    "analogue noise and the second core are not there."
 )
 PROCESSOR = "RP2040 at 125 MHz, emulated (times ± 50 % of a real one)"
 CLOCK = "simulated"

@@ -5,8 +5,8 @@ TITLE = "MicroPython on this machine, 32 bits, 128 kB"
 BOARD = "unix"
 BENCH = "process"
 WHAT = (
-    "Nothing of a board: MicroPython's unix port, built for 32 bits with single floats and a heap of 128 kB, runs the "
-    "node's program; meter and contactors are simulated in it."
+    "Nothing of a board: MicroPython's unix port, built for 32 bits with single floats and a heap of 128 "
+    "kB, runs the node's program; meter and contactors are simulated in it."
 )
 PROCESSOR = "this machine's, 32 bits"
 CLOCK = "wall"

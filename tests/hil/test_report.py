@@ -118,7 +118,7 @@ def test_the_price_counts_the_pi_above(mcu_eur, places, who):
 class Reader(HTMLParser):
     """Fails on tags that do not match; keeps what people read."""
 
-    VOID = {"meta", "br", "rect", "line", "circle", "polyline"}
+    VOID = ("meta", "br", "rect", "line", "circle", "polyline")
 
     def __init__(self):
         super().__init__()

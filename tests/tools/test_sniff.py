@@ -257,6 +257,21 @@ def test_the_tap_passes_everything_both_ways_unaltered(cable, seed):
         assert sent.startswith(shown) and len(shown) > len(sent) // 2
 
 
+def test_a_bridge_that_reads_late_loses_nothing(cable):
+    """More than a pseudo-terminal holds waits in the tap and, behind it, at the node's port."""
+    data = random.Random(7).randbytes(20_000)
+    with Tap(cable.path) as tap, serial.Serial(str(tap.port), timeout=0) as bridge:
+        copies, sent, got = tap.copies(), 0, b""
+        while sent < 6_000:
+            sent += os.write(cable.ours, data[sent : sent + 500])
+            next(copies)
+        while len(got) < len(data):
+            if sent < len(data) and sent - len(got) < 8_000:
+                sent += os.write(cable.ours, data[sent : sent + 500])
+            got += bridge.read(300)
+    assert got == data
+
+
 def test_without_a_bridge_the_node_is_still_heard_and_a_bridge_may_come_later(cable):
     with Tap(cable.path) as tap:
         copies = tap.copies()
