@@ -168,11 +168,8 @@ def held_bench(rig: Rig, make: BenchMaker) -> Iterator[Bench | None]:
 
 
 @pytest.fixture
-def flashed_board(rig: Rig, tmp_path: Path) -> Iterator[Any]:
+def empty_board(rig: Rig, tmp_path: Path) -> Iterator[Any]:
     """The virtual ESP32 board, with power and an empty flash."""
-    if rig.bench != "esp32":
-        yield None
-        return
     from hil.esp32_bench import new_board
     from tools import boards
 
@@ -181,8 +178,16 @@ def flashed_board(rig: Rig, tmp_path: Path) -> Iterator[Any]:
 
 
 @pytest.fixture
-def port(request: pytest.FixtureRequest, flashed_board: Any) -> str | None:
-    return flashed_board.url if flashed_board else request.config.stash[RUN].console
+def port(request: pytest.FixtureRequest, rig: Rig, tmp_path: Path) -> str | None:
+    """Of the console. pytest-embedded asks for it in every test; a board is flashed only for those with a `dut`."""
+    if rig.bench != "esp32" or "dut" not in request.fixturenames:
+        return request.config.stash[RUN].console
+    from hil.esp32_bench import flash_with_esptool
+    from tools import build
+
+    board = request.getfixturevalue("empty_board")
+    flash_with_esptool(board.jig, build.build(rig.board, {"name": "hil"}, tmp_path / "built"))
+    return str(board.url)
 
 
 @pytest.fixture

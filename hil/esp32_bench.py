@@ -4,6 +4,7 @@
 same bytes put into the flash's file, as flashing each anew would tell nothing more.
 """
 
+import contextlib
 import os
 import select
 import subprocess
@@ -40,10 +41,13 @@ def new_board(board: boards.Board, flash: Path) -> VirtualEsp32:
     return VirtualEsp32(flash, interpreter=images.unix32(), bytes=FLASH_BYTES, chip=mcu, wiring=Wiring.of(board.board))
 
 
-def flash_with_esptool(url: str, built: build.Built) -> tuple[float, int]:
-    """Write a build by plain esptool, which checks each part's digest: (seconds, bytes). Raises BenchError."""
+def flash_with_esptool(port: str, built: build.Built) -> tuple[float, int]:
+    """Write a build by plain esptool, which checks each part's digest: (seconds, bytes). Raises BenchError.
+
+    port: the board's jig, a plain socket; over RFC 2217 pyserial's client makes it some twenty times slower.
+    """
     parts = [word for offset, path in built.flash for word in (hex(offset), str(path))]
-    command = [sys.executable, "-m", "esptool", "--port", url, "--baud", ESPTOOL_BAUD, "write-flash", *parts]
+    command = [sys.executable, "-m", "esptool", "--port", port, "--baud", ESPTOOL_BAUD, "write-flash", *parts]
     began = time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     took_s = time.monotonic() - began
@@ -75,6 +79,7 @@ class Esp32Bench:
         self._sizes = {"image": len(firmware), "node": sum(map(len, node_files(self._board, {"name": "hil"}).values()))}
         self._chip = new_board(self._board, flash)
         self._entered = False
+        self._stack = contextlib.ExitStack()
         self._link = -1
         self._came: list[tuple[int, bytes]] = []
         self._busy_before_ns = 0
@@ -103,7 +108,7 @@ class Esp32Bench:
             self._chip.power_on()
             return
         self._entered = True
-        self._chip.__enter__()
+        self._stack.enter_context(self._chip)
         self._chip.set_load(meter_load(self._load))
         self._link = os.open(self._chip.link, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
 
@@ -185,5 +190,4 @@ class Esp32Bench:
     def close(self) -> None:
         if self._link >= 0:
             os.close(self._link)
-        if self._entered:
-            self._chip.close()
+        self._stack.close()

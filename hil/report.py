@@ -151,6 +151,8 @@ def _run_promise(columns: Sequence[Column], wall_s: float, long: bool) -> Promis
     absent = set(rigs.names()) - ran - {"serial"}
     if absent:
         return Promise(title, "all", reach, value, None, f"not run: {', '.join(sorted(absent))}")
+    if any(column.count("failed") for column in columns):
+        return Promise(title, "all", reach, value, None, "tests failed, which may have cut it short")
     return Promise(title, "all", reach, value, wall_s <= RUN_LIMIT_S, f"{os.cpu_count()} processors")
 
 

@@ -11,11 +11,13 @@ gridnexus sniff PORT --pcap - | wireshark -k -i -
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
@@ -36,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             pieces = _recorded(stack, options.read) if options.read else _live(stack, options)
             _show(pieces, _recorder(stack, options.pcap), options.json)
     except KeyboardInterrupt:
-        pass  # how a live one is meant to end
+        return DONE
     except BrokenPipeError:  # the reader of our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (TapError, PcapError, OSError) as error:
@@ -72,7 +74,14 @@ def _live(stack: ExitStack, options: argparse.Namespace) -> Iterator[Piece]:
     tap = stack.enter_context(Tap(options.port, options.baud, options.link))
     print(f"the bridge's port: {options.link or tap.port}   (gridnexus run --link {options.link or tap.port})",
           file=sys.stderr, flush=True)  # fmt: skip
+    # Ctrl-C is how this is meant to end: nothing that passed before is to be lost.
+    signal.signal(signal.SIGINT, partial(_interrupted, tap))
     return _pieces(tap, None if options.lasting is None else time.monotonic() + options.lasting)
+
+
+def _interrupted(tap: Tap, *_: object) -> None:
+    tap.end()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a second one is meant
 
 
 def _pieces(tap: Tap, until: float | None) -> Iterator[Piece]:
@@ -80,10 +89,15 @@ def _pieces(tap: Tap, until: float | None) -> Iterator[Piece]:
     try:
         for speaker, at_ns, data in tap.copies(until):
             yield from splitters[speaker].feed(data, at_ns)
-    except (TapError, KeyboardInterrupt):
-        yield from (piece for splitter in splitters for piece in splitter.close(time.time_ns()))
+    except TapError:
+        yield from _rest(splitters)
         raise
-    yield from (piece for splitter in splitters for piece in splitter.close(time.time_ns()))
+    yield from _rest(splitters)
+
+
+def _rest(splitters: Iterable[Splitter]) -> Iterator[Piece]:
+    for splitter in splitters:
+        yield from splitter.close(time.time_ns())
 
 
 def _recorder(stack: ExitStack, name: str | None) -> BinaryIO | None:

@@ -52,6 +52,7 @@ class Tap:
         self._stop = threading.Event()
         self._copies: queue.Queue[tuple[int, int, bytes]] = queue.Queue(COPIES)
         self._failed = ""
+        self._left = False  # nobody takes copies any more
         self.unread_bytes = 0  # of the node's, that no bridge took
         self._threads = [threading.Thread(target=run, daemon=True) for run in (self._from_node, self._from_host)]
 
@@ -68,10 +69,8 @@ class Tap:
         os.replace(beside, link)
 
     def __exit__(self, *_: object) -> None:
+        self._left = True
         self._stop.set()
-        with suppress(queue.Empty):
-            while True:  # a thread that waits for room gets on, and sees that it is no longer wanted
-                self._copies.get_nowait()
         for thread in self._threads:
             thread.join()
         self._node.close()
@@ -80,16 +79,25 @@ class Tap:
             self._link.unlink()
 
     def copies(self, until: float | None = None) -> Iterator[tuple[int, int, bytes]]:
-        """(NODE or HOST, ns since 1970, bytes) of what passes, until `until` (time.monotonic()) or for ever.
+        """(NODE or HOST, ns since 1970, bytes) of what passes, until `end` or `until` (time.monotonic()).
 
-        Raises TapError when the node's port goes away, after everything before that.
+        Whatever passed before the end is there. Raises TapError, after that, when the node's port went away.
         """
-        while until is None or time.monotonic() < until:
+        while True:
+            if until is not None and time.monotonic() >= until:
+                self.end()
+            passing = any(thread.is_alive() for thread in self._threads)
             try:
-                yield self._copies.get(timeout=TURN_S)
+                yield self._copies.get(timeout=TURN_S if passing else 0)
             except queue.Empty:
-                if self._failed:
-                    raise TapError(f"{self._url}: {self._failed}") from None
+                if not passing:
+                    break
+        if self._failed:
+            raise TapError(f"{self._url}: {self._failed}")
+
+    def end(self) -> None:
+        """Hand on nothing more; a signal may call it."""
+        self._stop.set()
 
     def _from_node(self) -> None:
         while not self._stop.is_set():
@@ -136,10 +144,13 @@ class Tap:
 
     def _copy(self, speaker: int, data: bytes) -> None:
         at_ns = time.time_ns()
-        while not self._stop.is_set():
-            with suppress(queue.Full):
+        while True:
+            try:
                 self._copies.put((speaker, at_ns, data), timeout=TURN_S)
                 return
+            except queue.Full:
+                if self._stop.is_set() and self._left:
+                    return
 
     def _fail(self, error: Exception) -> None:
         self._failed = self._failed or explain(error)

@@ -45,9 +45,7 @@ def _blocks(content: bytes) -> Iterator[tuple[int, bytes]]:
         if not flags & _HAS_FAMILY or family != RP2040:
             raise Uf2Error(f"block {number} is for another chip (family 0x{family:08x}, not RP2040's 0x{RP2040:08x})")
         if size != PAYLOAD or address % PAYLOAD or not FLASH <= address < FLASH + (16 << 20):
-            raise Uf2Error(
-                f"block {number} is not a page of the RP2040's flash (address 0x{address:08x}, {size} bytes)"
-            )
+            raise Uf2Error(f"block {number} is no page of the RP2040's flash (address 0x{address:08x}, {size} bytes)")
         yield address - FLASH, block[_HEAD.size : _HEAD.size + PAYLOAD]
 
 

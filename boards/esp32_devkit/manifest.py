@@ -54,8 +54,11 @@ WIRING = [
     {
         "part": "PZEM-004T v3, serial side",
         "side": "left",
-        "wires": {"TX, divided": "GPIO25", "RX": "GPIO26", "5V": "5V", "GND": "GND"},
-        "notes": ["Its TX is at 5 V: 10 kΩ to the pin and", "20 kΩ from the pin to GND make 3.3 V of it."],
+        "wires": {"TX, shifted": "GPIO25", "RX, shifted": "GPIO26", "5V": "5V", "3.3 V": "3V3", "GND": "GND"},
+        "notes": [
+            "It works at 5 V, the chip at 3.3 V: a level shifter",
+            "(FET, two channels) between them in TX and RX.",
+        ],
         "beyond": {
             "at": "mains",
             "part": "PZEM-004T v3, metering side",
@@ -89,7 +92,7 @@ PARTS = [
     {"part": "ESP32-DevKitC V4 (ESP32-WROOM-32E, 4 MB)", "count": 1, "price_eur": 10.0, "group": "node", "why": "runs the node"},
     {"part": "5 V supply with micro USB", "count": 1, "price_eur": 6.0, "group": "node", "why": "feeds it and the relays"},
     {"part": "PZEM-004T v3 with CT 100 A", "count": 1, "price_eur": 13.0, "group": "meter", "why": "meters one circuit, isolated"},
-    {"part": "Resistors 10 kΩ and 20 kΩ", "count": 1, "price_eur": 0.2, "group": "meter", "why": "5 V to 3.3 V"},
+    {"part": "Level shifter 3.3 V / 5 V (FET)", "count": 1, "price_eur": 1.5, "group": "meter", "why": "between the PZEM at 5 V and the chip"},
     {"part": "Relay module 5 V, 1 channel, H/L jumper", "count": 2, "price_eur": 2.5, "group": "switching", "why": "drives a contactor's coil"},
     {"part": "10 kΩ resistor", "count": 2, "price_eur": 0.1, "group": "switching", "why": "holds the relay's input open"},
     {"part": "Contactor 25 A, 230 V coil, with auxiliary contact", "count": 2, "price_eur": 28.0, "group": "installation", "why": "switches the load and tells that it did"},
@@ -101,6 +104,7 @@ PARTS = [
 LIMITS = [
     "One circuit, which must be a load: the PZEM-004T tells power without a sign, so import only.",
     "One reading a second and 0.5 % by its maker's word; it is silent without mains voltage and below 0.4 W.",
+    "Modules with PSRAM (ESP32-WROVER) use GPIO16 and GPIO17 themselves: take a WROOM.",
     "The radio stays off: the serial line is the only way to it.",
     "GPIO0 held at reset starts the loader instead of the node; the relays stay open then.",
 ]

@@ -70,6 +70,8 @@ def test_the_whole_run_is_judged_only_when_it_was_whole():
     assert promise(whole, "whole HIL run").met is True
     slow = report.make([run(name) for name in names], {}, 421, 0, long=False)
     assert promise(slow, "whole HIL run").met is False
+    broken = report.make([run(name, failed=["test_load"]) for name in names], {}, 100, 0, long=False)
+    assert promise(broken, "whole HIL run").met is None
     part = report.make([run(name) for name in names[1:]], {}, 100, 0, long=False)
     assert promise(part, "whole HIL run").met is None and names[0] in promise(part, "whole HIL run").words
 

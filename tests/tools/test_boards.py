@@ -197,7 +197,7 @@ def test_the_rp2040s_table_keeps_its_pattern():
         assert pin in (routes[unit] or {})[role]
 
 
-# What main.py does with a board, up to the first call into the chip: it must find each module that the literals lead to.
+# What main.py does with a board, up to the first call into the chip: it must find each module that it asks for.
 WIRES_THE_BOARD = """
 import sys
 
@@ -238,5 +238,5 @@ def test_every_module_that_the_literals_call_for_is_on_the_node(name, tmp_path):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_bytes(source.read_bytes())
     command = [sys.executable, "-I", "-c", WIRES_THE_BOARD, str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr

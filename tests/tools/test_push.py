@@ -5,6 +5,7 @@ import os
 import select
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -164,18 +165,28 @@ def test_a_port_behind_which_nothing_answers(tmp_path, monkeypatch, capsys):
     os.close(theirs)
 
 
-def test_the_program_is_interrupted_once_so_that_it_can_open_its_contactors(board):
+def test_the_program_is_interrupted_once_and_given_time_to_open_its_contactors(monkeypatch):
     """A second Ctrl-C would hit just the part that opens them."""
-    (board.flash / "main.py").write_text(
-        "import time\ntry:\n    print('node up')\n    while True:\n        time.sleep(0.02)\n"
-        "finally:\n    for step in range(20):\n        time.sleep(0.02)\n    open('opened', 'w').close()\n"
-    )
-    with BoardPrompt(board.port) as prompt:
-        prompt.restart()
-    board.wait_until(lambda: board.boots == 2)
-    board.wait_for(b"node up")
-    with BoardPrompt(board.port):
-        assert (board.flash / "opened").exists()
+    monkeypatch.setattr("tools.board_prompt.ANSWER_S", 0.2)
+    ours, theirs = os.openpty()
+    heard = b""
+
+    def open_contactors():
+        nonlocal heard
+        while b"\x03" not in heard:
+            heard += os.read(ours, 100)
+        while select.select([ours], [], [], 0.4)[0]:  # busy with its contactors: hears, and answers nothing
+            heard += os.read(ours, 100)
+        os.write(ours, b"\r\n>>> ")
+
+    node = threading.Thread(target=open_contactors)
+    node.start()
+    with pytest.raises(PromptError), BoardPrompt(os.ttyname(theirs)):
+        pass
+    node.join()
+    assert heard.count(b"\x03") == 1
+    os.close(ours)
+    os.close(theirs)
 
 
 # The console

@@ -8,6 +8,7 @@ import random
 import struct
 import subprocess
 import sys
+import threading
 import time
 import tty
 from datetime import datetime
@@ -259,16 +260,16 @@ def test_the_tap_passes_everything_both_ways_unaltered(cable, seed):
 
 def test_a_bridge_that_reads_late_loses_nothing(cable):
     """More than a pseudo-terminal holds waits in the tap and, behind it, at the node's port."""
-    data = random.Random(7).randbytes(20_000)
+    data, got = random.Random(7).randbytes(60_000), bytearray()
+    os.set_blocking(cable.ours, True)
     with Tap(cable.path) as tap, serial.Serial(str(tap.port), timeout=0) as bridge:
-        copies, sent, got = tap.copies(), 0, b""
-        while sent < 6_000:
-            sent += os.write(cable.ours, data[sent : sent + 500])
-            next(copies)
-        while len(got) < len(data):
-            if sent < len(data) and sent - len(got) < 8_000:
-                sent += os.write(cable.ours, data[sent : sent + 500])
-            got += bridge.read(300)
+        node = threading.Thread(
+            target=lambda: [os.write(cable.ours, data[at : at + 1777]) for at in range(0, len(data), 1777)]
+        )
+        node.start()
+        time.sleep(0.3)  # until everything on the way is full
+        until(lambda: got.extend(bridge.read(999)) or len(got) >= len(data))
+        node.join()
     assert got == data
 
 

@@ -33,9 +33,11 @@ def exchange(path, content, want):
 
 @pytest.mark.parametrize("chip", ["esp32", "esp32c3"])
 def test_main_runs_from_the_flashed_filesystem_and_sees_nothing_else(make_board, says, chip):
-    main = "import os, sys\nprint('files', os.listdir('/'), sys.path, __name__)\n" + HOLD
+    main = "import os, sys\nprint('files', os.listdir('/'), sys.path, __name__)\n"
+    main += "for path in ('/proc/self/stat', '../../proc/self/stat'):\n"
+    main += "    try: print('outside', open(path))\n    except OSError: print('none')\n" + HOLD
     with make_board(main, chip=chip) as board:
-        log = says(board, "files")
+        log = says(board, "none", 2)
     assert "files ['main.py'] ['', '.frozen', '/lib'] __main__" in log
     assert "CPU not emulated" in log
 
@@ -88,6 +90,19 @@ print("fed well")
     with make_board(main) as board:
         log = says(board, "fed well")
     assert "watchdog got" not in log
+
+
+def test_a_watchdog_does_not_outlive_a_reset(make_board, says):
+    main = """
+import machine, time
+if machine.reset_cause() == 1:
+    machine.WDT(timeout=300)
+    machine.reset()
+time.sleep_ms(700)
+print("left alone")
+"""
+    with make_board(main) as board:
+        assert "watchdog got" not in says(board, "left alone")
 
 
 def test_a_program_that_hangs_is_restarted_by_its_watchdog(make_board, says):

@@ -3,6 +3,7 @@
 import hashlib
 import random
 import struct
+import tracemalloc
 import zlib
 
 import pytest
@@ -12,6 +13,7 @@ from tools.virtual_esp32.chips import CHIPS
 from tools.virtual_esp32.flash import SECTOR, Flash
 from tools.virtual_esp32.image import xor
 from tools.virtual_esp32.loader import SYNC, Loader
+from tools.virtual_esp32.writing import Surplus, Writing
 
 BEGIN, DATA, END, MEM_BEGIN, MEM_END, MEM_DATA, SYNC_OP, READ_REG = 2, 3, 4, 5, 6, 7, 8, 10
 DEFL_BEGIN, DEFL_DATA, DEFL_END, MD5, SECURITY, ERASE, READ = 0x10, 0x11, 0x12, 0x13, 0x14, 0xD1, 0xD2
@@ -161,6 +163,7 @@ def test_a_flash_that_is_too_small_is_told_before_anything_is_erased(rom):
     rom.become_stub()
     rom.packets()
     assert rom.ask(ERASE, struct.pack("<II", SIZE - SECTOR, 2 * SECTOR))[2] == b"\xc4\0"
+    assert rom.ask(BEGIN, struct.pack("<IIII", 2 * SECTOR, 8, 1024, SIZE - SECTOR))[2] == b"\xc4\0"
 
 
 def test_power_lost_in_the_middle_leaves_what_was_written(tmp_path):
@@ -211,6 +214,22 @@ def test_a_host_that_gives_up_reading_is_answered_again(stub):
     stub.loader.feed(slip.encode(struct.pack("<BBHI", 0, READ, len(body), 0) + body))
     stub.packets()
     assert stub.ask(READ_REG, struct.pack("<I", 0x40001000))[0] == 0x00F01D83
+    stub.loader.feed(slip.encode(struct.pack("<I", 4096)))
+    assert stub.packets() == []
+
+
+def test_a_packed_bomb_takes_no_memory(tmp_path):
+    flash = Flash(tmp_path / "flash", SIZE)
+    writing = Writing(flash, 0, 4096, packed=True, erase_first=False)
+    bomb = zlib.compress(bytes(16 << 20), 9)
+    tracemalloc.start()
+    try:
+        with pytest.raises(Surplus):
+            writing.take(bomb)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+        flash.close()
 
 
 def test_leaving_restarts_the_rom_either_way_and_the_stub_when_told(rom, tmp_path):

@@ -116,8 +116,8 @@ def test_the_console_is_there_too_and_a_second_client_is_turned_away(make_board,
                 assert second.recv(100) == b""
             port.write(b"\x03")
             assert b"KeyboardInterrupt" in port.read_until(b">>> ")
-            port.write(b"print('caf\\xe9', bytes([255, 254]))\r")
-            assert b"b'\\xff\\xfe'" in port.read_until(b"\n>>> ")
+            port.write(b"import sys; sys.stdout.buffer.write(bytes([255, 240, 255, 255, 1]))\r")
+            assert b"\n\xff\xf0\xff\xff\x01" in port.read_until(b"\n>>> ")
 
 
 def test_the_address_is_loopback_alone(make_board):
