@@ -6,6 +6,7 @@ FLASH is the file of its flash chip, made when it is not there. README.md beside
 """
 
 import argparse
+import signal
 import sys
 import time
 from pathlib import Path
@@ -52,6 +53,7 @@ def run(wanted: argparse.Namespace) -> None:
 
 def main() -> int:
     """0 after Ctrl-C, 1 when the board cannot be had."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it is switched off then too
     try:
         run(arguments().parse_args())
     except KeyboardInterrupt:

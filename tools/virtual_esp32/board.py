@@ -99,7 +99,7 @@ class VirtualEsp32:
 
     def __exit__(self, kind: type[BaseException] | None, _error: object, _trace: TracebackType | None) -> None:
         with contextlib.suppress(RuntimeError):
-            if kind is not None:
+            if kind not in (None, KeyboardInterrupt):
                 print(f"the last words of the virtual ESP32 board:\n{self.log()[-4000:]}", file=sys.stderr)
             self.power_off()
         self.close()
