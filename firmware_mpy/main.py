@@ -6,6 +6,11 @@ FOLDER (default: where main.py is) holds `unit.json`: name, and what differs fro
 the hardware is. Safe state first: contactors are driven open before anything else is imported.
 """
 
+import gc
+
+if hasattr(gc, "threshold"):  # not under CPython
+    gc.threshold(16_384)  # tidy up often while loading: a heap that is cut up has no room for the ring
+
 import board
 
 from gridnode.coils import make_coils
@@ -13,7 +18,6 @@ from gridnode.coils import make_coils
 if __name__ == "__main__":
     COILS = make_coils(board)
 
-import gc
 import json
 import os
 import random
@@ -148,6 +152,8 @@ def run(folder: str, coils: dict, on_chip: bool, cause: str, feed):
     poller.register(getattr(stream, "pollable", stream), select.POLLIN)
     said = ""  # of the meter's fault
     gc.collect()
+    if hasattr(gc, "threshold"):
+        gc.threshold(-1)  # from now on when it is full: each time takes some 10 ms
     while True:
         began_us = ticks_us()
         now_ms = clock.now()

@@ -7,6 +7,7 @@ so both kinds go on side by side. Exit code 0: all that ran has passed and every
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -89,6 +90,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     made = report.make(runs, missing, time.monotonic() - began - prepared_s, prepared_s, options.long)
     if options.report:
         report.write(made, options.report)
+    if options.readme:
+        _write_readme(report.as_summary(made))
     print(report.as_json(made) if options.json else report.as_text(made))
     return _exit_code(runs, missing, options)
 
@@ -101,6 +104,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--report", type=Path, metavar="DIR", help="write report.md, report.json and report.html there")
     parser.add_argument("--port", help="rig serial: the port of the node's link")
     parser.add_argument("--console", help="rig serial: the port of the node's console, if it is another")
+    parser.add_argument("--readme", action="store_true", help="put the answer and the numbers to reach into README.md")
     parser.add_argument("--json", action="store_true", help="print the report for programs")
     return parser.parse_args(argv)
 
@@ -164,6 +168,14 @@ def _exit_code(runs: list[dict[str, Any]], missing: dict[str, str], options: arg
     if missing and (os.environ.get("CI") or named & set(missing) or not runs):
         return 1
     return 0
+
+
+def _write_readme(summary: str) -> None:
+    """Put `summary` between README.md's two marks."""
+    readme = ROOT / "README.md"
+    text = readme.read_text(encoding="utf-8")
+    marked = re.sub(r"(<!-- hil -->\n).*(<!-- /hil -->)", lambda m: f"{m[1]}{summary}\n{m[2]}", text, flags=re.DOTALL)
+    readme.write_text(marked, encoding="utf-8")
 
 
 def _tail(log: Path) -> str:

@@ -76,9 +76,7 @@ def dots(title: str, rows: Sequence[Dots], unit: str, limit: float | None = None
     if limit is not None and limit <= top:
         x = LEFT + limit / top * room
         parts.append(f'<line class="limit" x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{base}"/>')
-        parts.append(
-            f'<text class="limit" x="{x:.1f}" y="{base + 34}" text-anchor="middle">{escape(limit_words)}</text>'
-        )
+        parts.append(f'<text class="limit" x="{x:.1f}" y="{base + 34}" text-anchor="end">{escape(limit_words)}</text>')
     return _svg(title, base + 40, parts)
 
 
@@ -91,17 +89,16 @@ def lines(title: str, rows: Sequence[Dots], unit: str, axis: str) -> str:
         y = height - 10 - (height - 24) * part / 4
         parts.append(f'<line class="grid" x1="64" x2="{WIDTH - 24}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text class="axis" x="58" y="{y + 4:.1f}" text-anchor="end">{top * part / 4:.0f} {unit}</text>')
-    for row in rows:
+    for index, row in enumerate(rows):
         last = max(1, len(row.values) - 1)
         points = " ".join(
             f"{64 + room * at / last:.1f},{height - 10 - (height - 24) * value / top:.1f}"
             for at, value in enumerate(row.values)
         )
         end_y = height - 10 - (height - 24) * row.values[-1] / top
+        beside = WIDTH - 26 - 150 * (index % 3)  # names of lines that run close do not cover one another
         parts.append(f'<polyline class="trace {row.kind}" points="{points}"/>')
-        parts.append(
-            f'<text class="name" x="{WIDTH - 26}" y="{end_y - 6:.1f}" text-anchor="end">{escape(row.name)}</text>'
-        )
+        parts.append(f'<text class="name" x="{beside}" y="{end_y - 6:.1f}" text-anchor="end">{escape(row.name)}</text>')
     parts.append(
         f'<text class="axis" x="{64 + room / 2:.0f}" y="{height + 12}" text-anchor="middle">{escape(axis)}</text>'
     )

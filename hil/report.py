@@ -229,13 +229,9 @@ def as_text(made: Report) -> str:
 
 def as_markdown(made: Report) -> str:
     """For a repository."""
-    met = {True: "met", False: "**not met**", None: "not judged"}
     out = ["# HIL bench", "", made.findings[-1].words, ""]
     out += [f"- {finding.words}" for finding in made.findings[:-1]]
-    out += ["", "## Numbers to reach", "", "| figure | rig | to reach | measured | |", "|---|---|---|---|---|"]
-    for promise in made.promises:
-        words = met[promise.met] if promise.met is not None else promise.words
-        out.append(f"| {promise.title} | {promise.rig} | {promise.reach} | {promise.value} | {words} |")
+    out += ["", "## Numbers to reach", "", *_promises(made)]
     out += ["", "## Side by side", "", "| | " + " | ".join(column.rig.title for column in made.columns) + " |"]
     out.append("|---|" + "---|" * len(made.columns))
     for title, of in (("what is emulated", "what"), ("processor", "processor"), ("clock", "clock")):
@@ -248,6 +244,20 @@ def as_markdown(made: Report) -> str:
         out += [f"  - {test['name']}: {test['words'].splitlines()[0]}" for test in column.tests if test["words"]]
     out += [f"- **{name}** could not run: {why}" for name, why in made.missing.items()]
     return "\n".join([*out, "", f"Made on {made.machine}; {made.wall_s:.0f} s.", ""])
+
+
+def _promises(made: Report) -> list[str]:
+    met = {True: "met", False: "**not met**"}
+    out = ["| figure | rig | to reach | measured | |", "|---|---|---|---|---|"]
+    for promise in made.promises:
+        words = promise.words if promise.met is None else met[promise.met]
+        out.append(f"| {promise.title} | {promise.rig} | {promise.reach} | {promise.value} | {words} |")
+    return out
+
+
+def as_summary(made: Report) -> str:
+    """The answer and the numbers to reach, for README.md."""
+    return "\n".join([made.findings[-1].words, "", *_promises(made)])
 
 
 def _cell(column: Column, name: str) -> str:

@@ -344,6 +344,21 @@ def test_an_interpreter_that_dies_restarts_the_chip_with_its_pins_let_go(make_bo
     assert "the interpreter ended with code -11" in log
 
 
+def test_an_interpreter_that_dies_in_the_moment_of_a_power_cut_stays_off(make_board, says):
+    with make_board("print('runs')\n" + HOLD) as board:
+        says(board, "runs")
+
+        def die_unheard():
+            os.kill(board.pid, signal.SIGTERM)
+            time.sleep(0.1)
+            board.power_off()
+
+        board._worker.call(die_unheard)
+        assert not board.running
+        board.power_on()
+        assert says(board, "runs", 2)
+
+
 def test_an_interpreter_that_is_not_there_is_told_at_once(tmp_path):
     with pytest.raises(InterpreterError, match="nothing is no program"):
         VirtualEsp32(tmp_path / "flash", interpreter=tmp_path / "nothing")

@@ -14,7 +14,6 @@ from pathlib import Path
 ON_BOARD = Path(__file__).parent / "on_board"
 SOFT_RESET_TO_RAW_REPL = 4  # exit code of on_board/repl.py
 OURS = 48 << 10  # bytes of heap for on_board/, amply: boot.py makes up for what is not needed
-KILLED = -signal.SIGKILL
 
 
 class InterpreterError(RuntimeError):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tools.virtual_esp32.interpreter import KILLED, Interpreter, read_all
+from tools.virtual_esp32.interpreter import Interpreter, read_all
 from tools.virtual_esp32.pads import FED_WRAP
 from tools.virtual_esp32.worker import Worker
 
@@ -33,7 +33,7 @@ class Program:
         self._worker, self._said, self._happened, self._ended = worker, said, happened, ended
         self._process = Interpreter(*interpreter, uarts, told)
         self._begun = b""  # a line that is not complete
-        self._gone = False
+        self._stopped = self._gone = False
         worker.watch(self._process.console, self._hear_console)
         worker.watch(self._process.events, self.hear)
 
@@ -55,6 +55,7 @@ class Program:
     def stop(self) -> None:
         """At once; what it did before is still passed on."""
         if not self._gone:
+            self._stopped = True
             self._process.kill()
             self._hear_console()
 
@@ -74,7 +75,7 @@ class Program:
         for descriptor in (self._process.console, self._process.events):
             self._worker.unwatch(descriptor)
         self._process.close()
-        if code != KILLED:
+        if not self._stopped:
             self._ended(code)
 
 
