@@ -9,7 +9,7 @@ the hardware is. Safe state first: contactors are driven open before anything el
 import gc
 
 if hasattr(gc, "threshold"):  # not under CPython
-    gc.threshold(16_384)  # tidy up often while loading: a heap that is cut up has no room for the ring
+    gc.threshold(gc.mem_free() // 8)  # tidy up often while loading: a heap cut into bits has no room for the ring
 
 import board
 

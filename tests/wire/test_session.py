@@ -1,5 +1,7 @@
 """The course of a session: how it opens, what ends it, and what a request from another one can do (nothing)."""
 
+import hashlib
+
 from pipe import CREDIT, EPOCH, Host, Node, exchange, kinds, messages, met, packed, request
 from vector_files import refuses
 
@@ -7,6 +9,15 @@ from gridnode.wire import schema
 from gridnode.wire.session import CALL_EVERY_MS, HELLO_EVERY_MS, SILENCE_MS
 
 # How a session opens
+
+
+def test_the_digest_covers_every_message_field_and_name():
+    text = schema.canonical()
+    assert schema.digest() == hashlib.sha256(text.encode()).digest()[:8]
+    for name, fields in schema.MESSAGES.values():
+        assert " %s " % name in text
+        assert all(" %s:%s" % field in text for field in fields), name
+    assert all(word in text for names in schema.NAMES.values() for word in names)
 
 
 def test_a_node_says_hello_until_it_is_welcomed():

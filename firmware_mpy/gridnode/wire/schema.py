@@ -186,20 +186,34 @@ INT_MAX = (1 << 63) - 1
 TEXT_MAX, TEXTS_MAX = 32, 8
 
 
-def canonical():
-    """The table as text, in a fixed order: what the digest covers."""
-    lines = ["wire %d" % WIRE_VERSION]
+def _lines():
+    yield "wire %d" % WIRE_VERSION
     for number in sorted(MESSAGES):
         name, fields = MESSAGES[number]
-        lines.append("%d %s %s" % (number, name, " ".join([f + ":" + t for f, t in fields])))
+        yield "\n%d %s %s" % (number, name, " ".join([f + ":" + t for f, t in fields]))
     for kind in sorted(NAMES):
-        lines.append(kind + " " + "|".join(NAMES[kind]))
-    return "\n".join(lines)
+        yield "\n" + kind + " " + "|".join(NAMES[kind])
+
+
+def canonical():
+    """The table as text, in a fixed order: what the digest covers."""
+    return "".join(_lines())
+
+
+def _hash():
+    # Line by line: on a small heap there may be no room for the text in one piece.
+    sha = hashlib.sha256()
+    for line in _lines():
+        sha.update(line.encode())
+    return sha.digest()[:8]
+
+
+_DIGEST = _hash()
 
 
 def digest():
     """First 8 bytes of SHA-256 over `canonical()`: two peers with equal digests speak the same table."""
-    return hashlib.sha256(canonical().encode()).digest()[:8]
+    return _DIGEST
 
 
 def _fits(kind, value):
