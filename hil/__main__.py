@@ -23,7 +23,8 @@ from hil.rigs import Rig
 ROOT = Path(__file__).resolve().parent.parent
 POLL_S = 0.2
 LONGEST_RUN_S = 3600  # a rig that takes longer hangs
-_AT_ONCE = {"simulated": max(1, (os.cpu_count() or 2) - 1), "wall": 2}
+_CORES = os.cpu_count() or 2
+_AT_ONCE = {"simulated": max(1, _CORES - 1), "wall": 2 * _CORES}  # the latter mostly wait
 
 
 @dataclass

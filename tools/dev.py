@@ -137,7 +137,8 @@ def _test(options: argparse.Namespace, rest: list[str]) -> int:
         pytest += ["-m", "not slow and not browser"]
     elif not setup_env.ensure_chromium():
         print("No chromium, and no right to install it: the browser's tests will be skipped.", flush=True)
-    parallel = ["-n", str(os.cpu_count() or 1), "--dist", "loadfile"]
+    # One worker more than cores: tests wait for each other's processes. pytest-embedded is for hil/ alone.
+    parallel = ["-n", str((os.cpu_count() or 1) + 1), "--dist", "loadfile", "-p", "no:pytest_embedded"]
     steps = [
         _micropython(python, "wire", "firmware"),
         Step("everything under CPython", [*pytest, *parallel, "--durations=10", "--durations-min=1"]),
