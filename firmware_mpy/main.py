@@ -144,10 +144,17 @@ def run(folder: str, coils: dict, on_chip: bool, cause: str, feed):
     identity = Identity(unit["name"], board.NAME, boots, cause)
     stream = make_stream(board, unit)
     meter, channels = make_meter(board, unit, coils, clock.now)
-    node = make_node(unit, identity, stream, meter, channels, contactors)
-    panel = make_panel(board, contactors)
-    print("gridnexus %s node %s on %s, reset cause %s, contactors open" % (VERSION, unit["name"], board.NAME, cause))
-    vitals = Vitals(unit["report_heap_s"]) if "report_heap_s" in unit else None
+    try:
+        node = make_node(unit, identity, stream, meter, channels, contactors)
+        who = (VERSION, unit["name"], board.NAME, cause)
+        print("gridnexus %s node %s on %s, reset cause %s, contactors open" % who)
+        vitals = Vitals(unit["report_heap_s"]) if "report_heap_s" in unit else None
+        _loop(clock, node, make_panel(board, contactors), meter, stream, feed, vitals)
+    finally:
+        meter.close()
+
+
+def _loop(clock, node, panel, meter, stream, feed, vitals):
     poller = select.poll()
     poller.register(getattr(stream, "pollable", stream), select.POLLIN)
     said = ""  # of the meter's fault

@@ -52,6 +52,9 @@ class Ina226:
         self.fault = ""
         channel.begin(self._end_ms * 1000)
 
+    def close(self):
+        """Nothing of it goes on by itself."""
+
     def pump(self, now_us: int):
         """Look whether an average is ready, and book it. Takes the time of at most six short transfers."""
         now_ms = now_us // 1000

@@ -39,6 +39,9 @@ class Pzem004t:
         self.fault = ""
         channel.begin(now_us // 1000 * 1000)
 
+    def close(self):
+        """Nothing of it goes on by itself."""
+
     def pump(self, now_us: int):
         """Ask, listen or book, whatever is due. Never waits."""
         now_ms = now_us // 1000

@@ -91,6 +91,12 @@ class Rp2040Adc:
         self._fill.config(read=_ADC_FIFO, write=self._base, count=_RING, ctrl=fill, trigger=True)
         mem32[_ADC_CS] = _CS_ENABLE | _CS_START_MANY | ((1 << self._inputs) - 1) << 16
 
+    def close(self):
+        """Stop. Must be called before this object is forgotten: the DMA would go on writing where the ring was."""
+        mem32[_ADC_CS] = 0
+        self._again.close()
+        self._fill.close()
+
     def pump(self, now_us: int):
         """Feed the channels with what the converter has written since the last call."""
         late_us = now_us - self._pumped_us
