@@ -44,7 +44,7 @@ MODULES = {
     "sniff": ("tools.sniff", "what goes over a link, in readable lines"),
     "boards": ("tools.boards", "the boards: parts, prices, mistakes"),
     "images": ("tools.images", "MicroPython's firmware images: fetched or built"),
-    "emulate": ("tools.emulated_rp2040", "an emulated RP2040 board on pseudo-terminals"),
+    "emulate": ("tools.emulate", "an emulated RP2040 board on pseudo-terminals"),
 }
 # A test file that imports one of these is CPython's alone; every other one in tests/wire and tests/firmware runs twice.
 CPYTHON_ONLY = {"cbor2", "host_bridge", "hypothesis", "pathlib", "pytest", "tools", "typing"}

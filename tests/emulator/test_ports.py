@@ -49,7 +49,7 @@ def test_mpremote_works_on_the_usb_port(tmp_path):
 @pytest.mark.slow
 def test_command_line_shows_the_ports_and_ends_with_ctrl_c(root, tmp_path):
     (tmp_path / "files.img").write_bytes(filesystem(ECHO))
-    command = [sys.executable, "-m", "tools.emulated_rp2040", "--image", str(image("RPI_PICO").path)]
+    command = [sys.executable, "-m", "tools.emulate", "--image", str(image("RPI_PICO").path)]
     command += ["--filesystem", str(tmp_path / "files.img"), "--uart0", str(tmp_path / "uart0")]
     environ = {**os.environ, "PYTHONPATH": f"{root / 'firmware_mpy'}:{root}"}
     with subprocess.Popen(command, cwd=root, env=environ, stdout=subprocess.PIPE, text=True) as program:
@@ -66,7 +66,7 @@ def test_command_line_shows_the_ports_and_ends_with_ctrl_c(root, tmp_path):
 
 
 def test_command_line_says_what_is_wrong(root, tmp_path, capsys):
-    from tools import emulated_rp2040
+    from tools import emulate
 
-    assert emulated_rp2040.main(["--image", str(tmp_path / "none.uf2")]) == 1
+    assert emulate.main(["--image", str(tmp_path / "none.uf2")]) == 1
     assert "none.uf2" in capsys.readouterr().err
