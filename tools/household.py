@@ -163,7 +163,10 @@ class Household:
         """Start the bridge (again) and wait until all nodes are online."""
         self.process.start()
         self.client = self.process.connect()
-        wait_online(self.client, len(self.nodes))
+        try:
+            wait_online(self.client, len(self.nodes))
+        except NodesError as error:
+            raise NodesError(f"{error}\n{self.logs()}") from None
 
     @property
     def url(self) -> str:
