@@ -1,11 +1,15 @@
 """What all tests share: where the project is, and the browser."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 from tools import setup_env
+
+# A script that runs us in its background has SIGINT ignored, and so would the programs that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
