@@ -8,8 +8,9 @@ import pytest
 
 from tools import setup_env
 
-# A script that runs us in its background has SIGINT ignored, and so would the programs that tests interrupt.
+# Started from a script's background, or by nohup, we ignore these, and so would the programs that tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

@@ -140,6 +140,9 @@ def _test(options: argparse.Namespace, rest: list[str]) -> int:
     # One worker more than cores: tests wait for each other's processes. pytest-embedded is for hil/ alone.
     parallel = ["-n", str((os.cpu_count() or 1) + 1), "--dist", "loadfile", "-p", "no:pytest_embedded"]
     steps = [
+        # First, and once: tests that run side by side would each want to install what they lack.
+        Step("the emulator", [str(python), "-m", "tools.setup_node"]),
+        Step("firmware images", [str(python), "-m", "tools.images", "--all"]),
         _micropython(python, "wire", "firmware"),
         Step("everything under CPython", [*pytest, *parallel, "--durations=10", "--durations-min=1"]),
     ]

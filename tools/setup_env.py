@@ -106,15 +106,24 @@ def install_system(*packages: str, why: str) -> None:
     prefix = _privilege()
     if not shutil.which("apt-get") or prefix is None:
         raise SetupError(advice)
-    print(f"Installing Debian's {named}: {why}.", flush=True, file=sys.stderr)
     environ = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    for step in (["apt-get", "update"], command):
-        full = [*prefix, *step, "-o", "DPkg::Lock::Timeout=300"]
-        result = subprocess.run(
-            full, env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-        )
-        if result.returncode:
-            raise SetupError(f"{_tail(result.stdout + result.stderr)}\n{advice}")
+    with _one_apt_at_a_time():
+        print(f"Installing Debian's {named}: {why}.", flush=True, file=sys.stderr)
+        for step in (["apt-get", "update"], command):
+            full = [*prefix, *step, "-o", "DPkg::Lock::Timeout=300"]
+            result = subprocess.run(
+                full, env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+            )
+            if result.returncode:
+                raise SetupError(f"{_tail(result.stdout + result.stderr)}\n{advice}")
+
+
+@contextmanager
+def _one_apt_at_a_time() -> Iterator[None]:
+    """apt waits for others who install, but not for those who read the lists, such as another of our tests."""
+    with open(ROOT / ".venv-apt.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _privilege() -> list[str] | None:

@@ -67,3 +67,10 @@ def _install() -> None:
         said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-25:])
         raise SetupError(f"{said}\n{' '.join(command)} failed in {EMULATOR}; check the network and npm's configuration")
     _marker().write_text(_fingerprint(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    try:
+        print(f"Ready: {ensure()}")
+    except SetupError as error:
+        sys.exit(f"{error}")

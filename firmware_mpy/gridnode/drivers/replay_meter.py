@@ -22,6 +22,13 @@ LARGEST_POWER_PER_MILLE = 1040  # apparent power of a load at power factor 0.97 
 VOLTAGE_SWAY_PER_MILLE = 6
 
 
+def _sines():
+    sines = array("h", bytes(2 * (_TABLE + _QUARTER)))  # made in place: on a small heap a list has no room beside it
+    for k in range(_TABLE + _QUARTER):
+        sines[k] = round(32767 * math.sin(2 * math.pi * k / _TABLE))
+    return sines
+
+
 class ReplayMeter:
     """Feeds two channels with one voltage: the home's grid connection (load - PV) and its water heater.
 
@@ -56,7 +63,7 @@ class ReplayMeter:
         self._made = 0  # samples so far
         self._phase = 0
         self._scale(grid.window, heater.window, heater_power_mw)
-        self._sine = array("h", [round(32767 * math.sin(2 * math.pi * k / _TABLE)) for k in range(_TABLE + _QUARTER)])
+        self._sine = _sines()
         self._voltage = array("h", [0] * CHUNK)
         self._current = array("h", [0] * CHUNK)
         self._heater_current = array("h", [0] * CHUNK)
