@@ -57,7 +57,7 @@ def _compare(name: str, what: str, ours: Figures, pis: Figures, controller: str,
     better = mine.value < theirs.value if kind.at_most else mine.value > theirs.value
     both_meet = mine.limit is not None and theirs.limit is not None and mine.met and theirs.met
     low, high = sorted((max(mine.value, 1e-9), max(theirs.value, 1e-9)))
-    numbers = f"{a} on the microcontroller ({controller}), {b} on the Pi"
+    numbers = f"{a} on the microcontroller ({controller}), {b} as on a Pi ({PI})"
     if both_meet:
         limits = " and ".join(dict.fromkeys(f"{figure.limit:g}" for figure in (mine, theirs)))
         return Finding("neither", f"{what}: {numbers}; both keep their limits ({limits} {kind.unit}){_remark(remark)}.")
@@ -92,7 +92,7 @@ def _only_one(ours: Figures, our_tests: set[str], pis: Figures, pi_tests: set[st
         edges, starts = ours["unsafe_edges"], ours.get("starts_watched")
         watched = f" in {starts.value:.0f} starts and resets" if starts else ""
         words = (
-            f"Pins at a start: {edges.value:.0f} edges to the unsafe level{watched}; on the Pi nobody has measured it."
+            f"Pins at a start: {edges.value:.0f} edges to the unsafe level{watched}; as on a Pi nobody has measured it."
         )
         findings.append(Finding("microcontroller", words))
     if "test_watchdog" in our_tests and "test_watchdog" not in pi_tests:
