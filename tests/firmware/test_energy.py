@@ -136,3 +136,27 @@ def test_live_figures_are_those_of_the_last_window():
     assert channel.live() == (0, 0, 0, None, None, None, None, None, None, 0)
     direct_current(channel, 320)
     assert channel.live() == (200, 0, 0, 0, 0, 0, 0, 0, None, NO_VOLTAGE)
+
+
+def test_lost_samples_are_time_without_energy_and_the_windows_behind_them_stay_in_step():
+    channel = Channel("grid", WindowMeter(1600, 50, 12_207_031, 1_953_125))
+    cycle = [round(20_000 * math.sin(2 * math.pi * (k + 0.3) / 32)) for k in range(32)]
+    voltage, current = array("h", cycle * 2), array("h", [v // 2 for v in cycle] * 2)
+
+    def feed(chunks):
+        for _ in range(chunks):
+            channel.feed(voltage, current, 64)
+
+    feed(30)
+    channel.take_interval()
+    before_us, before_mwh, power_mw = channel.end_us, channel.energy.import_mwh, channel.window.active_power_mw
+    channel.skip(16_000)  # 10 s: 500 whole cycles, in the middle of a window
+    assert channel.energy.import_mwh == before_mwh and channel.take_interval()[-1] == SHORT_WINDOW
+    feed(30)
+    assert abs((channel.end_us - before_us) % 20_000 - 10_000) > 9_990  # at a crossing, as before: whole cycles passed
+    measured_us = channel.end_us - before_us - 10_000_000
+    assert 0 < measured_us <= 30 * 64 * 625
+    counted = channel.energy.import_mwh - before_mwh
+    at_most = power_mw * measured_us // 3_600_000_000
+    assert at_most * 8 // 10 < counted <= at_most + 1  # the window that was cut counts nothing
+    assert channel.take_interval()[-1] == SHORT_WINDOW  # the first window behind the gap begins anywhere
