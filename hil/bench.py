@@ -107,6 +107,9 @@ class Bench(Protocol):
     def set_load(self, load: Load) -> None:
         """Another steady load, from now on."""
 
+    def stick(self, contactor: int, stuck: str | None) -> None:
+        """Weld the contactor's contacts ("closed"), break its coil ("open"), or mend it (None)."""
+
     def truth(self, node_ms: float) -> Quantities:
         """What the load of channel 0 truly is at that node time."""
 

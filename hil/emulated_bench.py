@@ -6,6 +6,7 @@ from typing import Any
 from hil.bench import BenchError, Edge, Load, Quantities, Setup, apply_edits, relay_pin
 from hil.rigs import Rig, literals
 from tools import boards, build, images
+from tools.emulated_node import contactors
 from tools.emulated_rp2040 import EmulatedRP2040
 from tools.node_files import FIRMWARE, node_files
 
@@ -39,13 +40,7 @@ class EmulatedBench:
             "heater_pin": self.board["CONTACTORS"][0]["pin"],
             "fixed": _mains(self._load),
         }
-        wanted = ("closed_level", "feedback_pin", "feedback_closed_level")
-        contactors = [
-            {"chip": "contactor", "coil_pin": spec["pin"], **{key: spec[key] for key in wanted}}
-            for spec in self.board["CONTACTORS"]
-            if spec["feedback_pin"] is not None
-        ]
-        return [mains, *contactors]
+        return [mains, *contactors(self.board)]
 
     @property
     def _true_scale(self) -> int:
@@ -124,6 +119,9 @@ class EmulatedBench:
     def set_load(self, load: Load) -> None:
         self._load = load
         self.chip.tell(0, fixed=_mains(load))
+
+    def stick(self, contactor: int, stuck: str | None) -> None:
+        self.chip.tell(1 + contactor, stuck=stuck)
 
     def truth(self, node_ms: float) -> Quantities:
         """The mains stand still: the same at any time. An edited scale in board.py scales what there is to see."""

@@ -167,6 +167,9 @@ class Esp32Bench:
         self._load = load
         self._chip.set_load(meter_load(load))
 
+    def stick(self, contactor: int, stuck: str | None) -> None:
+        self._chip.stick(relay_pin(self.board, contactor)[0], stuck)
+
     def truth(self, node_ms: float) -> Quantities:
         seen = meter_load(self._load)
         return Quantities(seen.voltage_mv, seen.current_ma, seen.power_mw)

@@ -125,14 +125,14 @@ class Host:
         return self._node_ms + (self.bench.now_ns - self._node_at_ns) / MS
 
     def command(self, contactor: int, target: str, hold_s: int = 0) -> Answer:
-        """Ask for "open" or "closed"; the line is quiet before, so that the request's first byte leaves at once."""
+        """Ask for "open", "closed" or "reset"; the line is quiet before, so that the request's first byte leaves at once."""
         session = self._session
         assert session is not None and self.open, "no session to command in"
         self.bench.run(STEP_MS * MS)  # what was said before has left the line
         self._listen()
         self._commands += 1
         number, expires = self._commands, round(self.node_ms() + WITHIN_MS)
-        request = (number, contactor, schema.STATES.index(target), hold_s, expires)
+        request = (number, contactor, schema.TARGETS.index(target), hold_s, expires)
         at, sent_ns, repeat_ns = len(self.heard), 0, 0
         end = self.bench.now_ns + (WITHIN_MS + RESEND_MS) * MS
         while self.bench.now_ns < end:

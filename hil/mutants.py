@@ -32,7 +32,7 @@ MUTANTS = (
     Mutant(
         "lease ignored",
         "gridnode/switching/contactor.py",
-        replace_once("elif now_ms >= self._expires_ms:", "elif now_ms < 0:"),
+        replace_once("return NONE if now_ms >= contactor._expires_ms else NOT_DUE", "return NOT_DUE"),
         "test_host_killed",
         switching.host_killed,
     ),

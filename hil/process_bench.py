@@ -161,6 +161,9 @@ class ProcessBench:
     def set_load(self, load: Load) -> None:
         raise self._lack("converter")
 
+    def stick(self, contactor: int, stuck: str | None) -> None:
+        raise self._lack("pins")
+
     def truth(self, node_ms: float) -> Quantities:
         """As gridnode.drivers.replay_meter documents it: the voltage sways, the load's power does not."""
         nominal_mv = self.board["NOMINAL_VOLTAGE_MV"]

@@ -21,6 +21,7 @@ REACH = (
     ("command_median_ms", "rp2040_emulated", 20, "command's first byte to the relay pin's edge, median"),
     ("command_p99_ms", "rp2040_emulated", 40, "command's first byte to the relay pin's edge, p99"),
     ("fail_safe_ms", "rp2040_emulated", 100, "host killed to contactor open, beyond the hold"),
+    ("over_current_ms", "rp2040_emulated", 25, "ten times the current, begun anywhere in a cycle, to the pin's edge"),
     ("unsafe_edges", "rp2040_emulated", 0, "edges to the unsafe level at boot, reset, watchdog, power-up"),
     ("flash_s", "esp32_virtual", 10, "3.8 MB by real esptool onto the virtual ESP32, verified"),
 )

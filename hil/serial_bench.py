@@ -89,6 +89,9 @@ class SerialBench:
     def set_load(self, load: Load) -> None:
         raise self._lack("converter")
 
+    def stick(self, contactor: int, stuck: str | None) -> None:
+        raise self._lack("pins")
+
     def truth(self, node_ms: float) -> Quantities:
         raise self._lack("injection")
 

@@ -1,4 +1,4 @@
-"""The command line `gridnexus run|nodes|readings|watch|relay|export|doctor` and the tools for boards.
+"""The command line `gridnexus run|nodes|readings|watch|events|relay|plan|measure|...` and the tools for boards.
 
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage or configuration, 3 the bridge is not running.
 What each command does is in `commands`; the tools are the checkout's own, run as programs.
@@ -19,6 +19,7 @@ from host_bridge.config import ConfigError
 from host_bridge.times import duration_s, moment_ms
 
 FAILED, USAGE, NOT_RUNNING, INTERRUPTED = 1, 2, 3, 130
+LEVELS = ("info", "warning", "error")
 RESOLUTIONS = ("raw", "minute", "quarter", "day")
 MOST_ROWS = 10_000  # the API's limit of one answer
 Parsers = Any  # argparse exports no name for its list of sub-commands
@@ -82,7 +83,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"gridnexus {__version__}")
     parser.add_argument("--config", type=Path, default=None, metavar="FILE", help=_CONFIG_HELP)
     parsers = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
-    for add in (_add_run, _add_nodes, _add_readings, _add_watch, _add_relay, _add_export, _add_doctor):
+    _add_run(parsers)
+    for add in (_add_nodes, _add_readings, _add_watch, _add_events, _add_relay, _add_plan, _add_measure):
+        add(parsers)
+    for add in (_add_calibrate, _add_export, _add_doctor):
         add(parsers)
     for name in BOARD_TOOLS:
         _add_board_tool(parsers, name)
@@ -166,11 +170,93 @@ def _add_relay(parsers: Parsers) -> None:
     )  # fmt: skip
     _completed(relay.add_argument("node", metavar="NODE"), commands.node_names)
     _completed(relay.add_argument("contactor", metavar="CONTACTOR"), commands.contactor_names)
-    relay.add_argument("target", choices=schema.STATES)
+    relay.add_argument("target", choices=schema.TARGETS, help="reset ends a lock-out, and leaves it open")
     relay.add_argument("--hold", type=_duration, default=600, metavar="SPAN",
                        help="of closed: the node opens by itself after this (default: 10m)")  # fmt: skip
     relay.add_argument("--reason", default="", metavar="TEXT", help="kept with the command")
     relay.add_argument("--json", action="store_true", help="for programs")
+
+
+def _add_plan(parsers: Parsers) -> None:
+    plan = _command(
+        parsers, "plan", commands.plan, "show or store what a node does by itself while no host holds its contactors",
+        "gridnexus plan home-1 --file tomorrow.toml\n  gridnexus plan home-1 --show\n\n" + _PLAN_FILE,
+    )  # fmt: skip
+    _completed(plan.add_argument("node", metavar="NODE"), commands.node_names)
+    what = plan.add_mutually_exclusive_group()
+    what.add_argument("--file", type=Path, metavar="FILE", help="store this plan (TOML, see below)")
+    what.add_argument("--show", action="store_true", help="show the one that the node keeps (default)")
+    what.add_argument("--clear", action="store_true", help="from now on the node goes safe instead")
+    plan.add_argument("--reason", default="", metavar="TEXT", help="kept with the command")
+    plan.add_argument("--json", action="store_true", help="for programs")
+
+
+_PLAN_FILE = """a plan, each line but valid_*, [[row]] and contactor may be left out:
+  valid_from = 2026-11-23T00:00:00
+  valid_until = 2026-11-24T00:00:00
+  prices = [[2026-11-23T00:00:00, 0.284], [2026-11-23T13:00:00, 0.119]]
+  [[row]]                         # the first row that applies decides
+  contactor = "heater"
+  start = 2026-11-23T12:00:00
+  duration = "4h"
+  target = "closed"
+  when = "export >= 1500 W"       # or price (no unit), frequency (Hz), voltage (V); <= or >=
+  until = "export >= -300 W"      # the same while it is closed
+"""
+
+
+def _add_measure(parsers: Parsers) -> None:
+    measure = _command(
+        parsers, "measure", commands.measure, "work out the harmonics of a channel, or show the mean of a span",
+        'gridnexus measure home-1 grid\n  gridnexus measure home-1 grid --span "10 min" --json',
+    )  # fmt: skip
+    _completed(measure.add_argument("node", metavar="NODE"), commands.node_names)
+    _completed(measure.add_argument("channel", metavar="CHANNEL"), commands.channel_names)
+    measure.add_argument("--span", choices=("harmonics", *schema.SPANS), default="harmonics",
+                         help="(default: harmonics)")  # fmt: skip
+    measure.add_argument("--json", action="store_true", help="for programs")
+
+
+def _add_calibrate(parsers: Parsers) -> None:
+    calibrate = _command(
+        parsers, "calibrate", commands.calibrate, "calibrate a channel against a reference meter, step by step",
+        "gridnexus calibrate home-1 grid\n  "
+        "gridnexus calibrate home-1 grid --voltage 230.4 --current 4.35 --power 1002.3 --resistive --yes\n  "
+        "gridnexus calibrate home-1 grid --reference home-2:grid\n  gridnexus calibrate home-1 --undo",
+    )  # fmt: skip
+    _completed(calibrate.add_argument("node", metavar="NODE"), commands.node_names)
+    calibrate.add_argument("channel", nargs="?", metavar="CHANNEL", help="needed where the node has several")
+    for name, unit in (("voltage", "V"), ("current", "A"), ("power", "W")):
+        calibrate.add_argument(f"--{name}", type=_thousandths, metavar=unit, help=f"the reference's {name}, in {unit}")
+    calibrate.add_argument("--reference", metavar="NODE:CHANNEL", help="a calibrated channel on the same load")
+    calibrate.add_argument("--resistive", action="store_true", help="the load is a heater: its current is in phase")
+    calibrate.add_argument("--reversed", action="store_true", help="a transformer the wrong way round may be corrected")
+    calibrate.add_argument("--readings", type=_count, default=10, help="to take the means of (default: 10)")
+    calibrate.add_argument("--wait", type=_above_zero, default=120, metavar="SPAN",
+                           help="for a steady load, at most (default: 2m)")  # fmt: skip
+    calibrate.add_argument("--yes", action="store_true", help="for scripts: ask nothing")
+    calibrate.add_argument("--history", type=Path, metavar="FILE", help="of all versions (default: in state_dir)")
+    calibrate.add_argument("--export", metavar="FILE", help="write what the node keeps, and its history (- : here)")
+    instead = calibrate.add_mutually_exclusive_group()
+    instead.add_argument("--no-load", action="store_true", help="instead: take the noise floor with all switched off")
+    instead.add_argument("--steps", type=_steps, metavar="N", help="instead: set the ADC's steps, in 1/16 count")
+    instead.add_argument("--restore", type=Path, metavar="FILE", help="instead: put back what --export wrote")
+    instead.add_argument("--undo", action="store_true", help="instead: go back to the calibration before")
+    instead.add_argument("--show", action="store_true", help="instead: show what the node keeps")
+
+
+def _add_events(parsers: Parsers) -> None:
+    events = _command(
+        parsers, "events", commands.events, "list what happened, the newest last",
+        "gridnexus events home-1 --since 7d --level warning\n  gridnexus events --follow",
+    )  # fmt: skip
+    _completed(events.add_argument("node", nargs="?", default="", metavar="NODE", help="default: all, and the bridge"),
+               commands.node_names)  # fmt: skip
+    events.add_argument("--since", type=_moment, default="24h", metavar="TIME", help="as for readings (default: 24h)")
+    events.add_argument("--level", choices=LEVELS, default="info", help="at least (default: info)")
+    events.add_argument("--limit", type=_count, default=200, help="the newest so many at most (default: 200)")
+    events.add_argument("--follow", action="store_true", help="go on with what happens, until Ctrl-C")
+    events.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
 def _add_export(parsers: Parsers) -> None:
@@ -234,6 +320,20 @@ def _port(text: str) -> int:
 
 def _count(text: str) -> int:
     return _whole_number(text, MOST_ROWS)
+
+
+def _steps(text: str) -> int:
+    return 0 if text == "0" else _whole_number(text, 255)
+
+
+def _thousandths(text: str) -> float:
+    """A number of V, A or W as mV, mA or mW."""
+    from host_bridge.calibrate.talk import thousandths
+
+    try:
+        return thousandths(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _whole_number(text: str, largest: int) -> int:

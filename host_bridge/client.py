@@ -4,7 +4,7 @@ import ipaddress
 import os
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 
@@ -60,9 +60,10 @@ class Bridge:
             raise BridgeError(f"no node {name!r}; known nodes: {known}")
         return found
 
-    def events(self, limit: int) -> list[Answer]:
-        """The newest events, oldest first."""
-        answer: list[Answer] = self._ask("/api/events", list, limit=limit)
+    def events(self, limit: int, node: str = "", start_ms: int = 0) -> list[Answer]:
+        """The newest events, of one node or of all, oldest first."""
+        answer: list[Answer] = self._ask("/api/events", list, limit=limit, node=node, start=start_ms)
+        answer.reverse()  # stored last comes first, also where times are equal
         return sorted(answer, key=lambda event: int(event["time_ms"]))
 
     def readings(
@@ -81,6 +82,26 @@ class Bridge:
         if isinstance(answer, dict) and "verdict" in answer:
             return answer
         raise self._error(response, answer)
+
+    def document(self, node: str, document: str) -> Answer:
+        """What the node keeps: version (0: nothing), digest and body in hex."""
+        answer: Answer = self._ask(f"/api/nodes/{quote(node, safe='')}/documents/{document}", dict)
+        return answer
+
+    def store_document(self, node: str, document: str, body: bytes, reason: str) -> Answer:
+        """Have the node keep `body` (empty: the document before) and wait for what became of it, whatever that is."""
+        path = f"/api/nodes/{quote(node, safe='')}/documents/{document}"
+        response = self._send("POST", path, json={"body": body.hex(), "reason": reason}, timeout=COMMAND_TIMEOUT_S)
+        answer = self._json(response)
+        if isinstance(answer, dict) and "verdict" in answer:
+            return answer
+        raise self._error(response, answer)
+
+    def measure(self, node: str, channel: str, span: str) -> Answer:
+        """One channel's "harmonics", or the aggregate of "3 s" or "10 min"."""
+        path = f"/api/nodes/{quote(node, safe='')}/measure"
+        answer: Answer = self._ask(path, dict, channel=channel, span=span)
+        return answer
 
     def _ask(self, path: str, kind: type, **params: int | str) -> Any:
         response = self._send("GET", path, params=params)

@@ -106,6 +106,89 @@ def relay(args: Namespace) -> int:
     return DONE if command["verdict"] == "applied" else FAILED
 
 
+def calibrate(args: Namespace) -> int:
+    """Calibrate one channel of a node, or take that back, or show it."""
+    from host_bridge.calibrate import command
+
+    asks = command.changes(args) and not args.yes
+    if asks and not sys.stdin.isatty():
+        raise config.ConfigError("gridnexus calibrate asks questions: run it in a terminal, or with --yes")
+    history = args.history or _settings(args).bridge.state_dir / command.HISTORY_FILE
+    with _bridge(args) as bridge:
+        done = command.run(args, bridge, history, _console(stderr=args.export == "-"), input if asks else None)
+    return DONE if done else FAILED
+
+
+def events(args: Namespace) -> int:
+    """List what happened; with --follow go on until Ctrl-C."""
+    from host_bridge.watch import EVENTS_FOLLOWED, follow_events, recorded_events
+
+    zone = _settings(args).zone
+    start_ms = moment_ms(args.since, datetime.now(zone))
+    with _bridge(args) as bridge:
+        seen = recorded_events(bridge, args.node, args.level, limit=EVENTS_FOLLOWED) if args.follow else []
+        found = recorded_events(bridge, args.node, args.level, start_ms)
+        if args.node and not found:
+            bridge.node(args.node)  # says which nodes there are
+        _print_events(found[-args.limit :], zone, args.json)
+        if args.follow:
+            for new in follow_events(bridge, args.node, args.level, seen + found):
+                _print_events(new, zone, args.json)
+        elif not found and not args.json:
+            print("nothing has happened; try a longer --since")
+    return DONE
+
+
+def _print_events(found: list[dict[str, Any]], zone: tzinfo | None, as_json: bool) -> None:
+    from host_bridge.terminal import event_line
+
+    console = _console()
+    for event in found:
+        if as_json:
+            print(json.dumps(event))
+        else:
+            console.print(event_line(event, zone, "%Y-%m-%d %H:%M:%S"), soft_wrap=True)
+    sys.stdout.flush()
+
+
+def plan(args: Namespace) -> int:
+    """Show what a node does when no host holds its contactors, or have it do something else."""
+    from host_bridge import plan as plans
+    from host_bridge.terminal import kept, printable
+
+    zone = _settings(args).zone
+    try:
+        with _bridge(args) as bridge:
+            contactors = [body["name"] for body in bridge.node(args.node)["contactors"]]
+            if args.clear or args.file:
+                text = "" if args.clear else args.file.read_text(encoding="utf-8")
+                body = plans.empty() if args.clear else plans.read(text, contactors, zone)
+                said = bridge.store_document(args.node, "plan", body, args.reason)
+                print(json.dumps(said, indent=2) if args.json else kept(said))
+                return DONE if said["verdict"] == "applied" else FAILED
+            found = bridge.document(args.node, "plan")
+        lines = plans.describe(bytes.fromhex(found["body"]) or plans.empty(), contactors, zone)
+    except (plans.PlanError, UnicodeDecodeError) as error:
+        raise config.ConfigError(f"{args.file or args.node}: {error}") from None
+    lines.append(f"version {found['version']}" if found["version"] else "nothing was ever stored")
+    print(json.dumps({**found, "text": lines}, indent=2) if args.json else "\n".join(map(printable, lines)))
+    return DONE
+
+
+def measure(args: Namespace) -> int:
+    """Have a channel's harmonics worked out, or show the aggregate of a span."""
+    from host_bridge import measurements
+
+    with _bridge(args) as bridge:
+        found = bridge.measure(args.node, args.channel, args.span)
+    if args.json:
+        print(json.dumps(found, indent=2))
+        return DONE
+    show = measurements.harmonics if args.span == "harmonics" else measurements.aggregate
+    _console().print(*show(found, _settings(args).zone), sep="\n")
+    return DONE
+
+
 def export(args: Namespace) -> int:
     """Write readings to a file or to standard output."""
     from rich.progress import Progress
@@ -172,6 +255,12 @@ def port_names(**_: object) -> list[str]:
 def node_names(parsed_args: Namespace, **_: object) -> list[str]:
     """For completion: the nodes of the running bridge, none when it does not answer at once."""
     return [str(node["name"]) for node in _for_completion(parsed_args)]
+
+
+def channel_names(parsed_args: Namespace, **_: object) -> list[str]:
+    """For completion: the channels of the node already written."""
+    nodes = [node for node in _for_completion(parsed_args) if node["name"] == parsed_args.node]
+    return [str(body["channel"]) for node in nodes for body in node["channels"]]
 
 
 def contactor_names(parsed_args: Namespace, **_: object) -> list[str]:

@@ -1,18 +1,20 @@
-"""The only door to a contactor: policy, audit, and one request at a time for each contactor.
+"""The only door to a contactor, and to what nodes keep: policy, audit, and one request at a time for each.
 
 A lease is never renewed from here unless somebody asks again; the node opens by itself when it ends.
 """
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable
 
+from gridnode.wire import schema
 from host_bridge.config import DispatchConfig
 from host_bridge.events import EventLog
 from host_bridge.fleet import Fleet
 from host_bridge.model import Command, LinkState, NodeView, Refusal, StoreError, Verdict
 from host_bridge.node import Outcome, wall_ms
+from host_bridge.questions import Stored
 
-TARGETS = ("open", "closed")
 AUDIT_WITHIN_S = 1.0  # how long an opening waits for its row
 
 
@@ -40,7 +42,8 @@ class Dispatch:
     ) -> Command:
         """Switch `contactor` of `node` to `target`; closed for `hold_s` s. Returns when applied, refused or lost.
 
-        Raises StoreError when a closing cannot be audited: it is not sent then. An opening is sent all the same.
+        `target` reset ends a lock-out and leaves it open. Raises StoreError when a closing or a reset cannot be
+        audited: it is not sent then. An opening is sent all the same.
         """
         command = Command(0, wall_ms(), node, contactor, target, hold_s, asked_by, reason)
         key = (node, contactor)
@@ -58,8 +61,51 @@ class Dispatch:
         self._tell(command)
         return command
 
+    async def store(
+        self, node: str, document: str, body: bytes, *, asked_by: str, reason: str
+    ) -> tuple[Command, Stored | None]:
+        """Have `node` keep `body` as one of schema.DOCUMENTS; an empty one goes back to the document before.
+
+        Returns when it is read back there, refused or lost, with what the node said if it did. Raises StoreError when
+        it cannot be audited: it is not sent then.
+        """
+        command = Command(0, wall_ms(), node, "", document, 0, asked_by, reason)
+        key, stored = (node, ""), None
+        refusal = self._document_refusal(command, body) or self._pending_refusal(key)
+        if refusal is not None:
+            self._refuse(command, refusal)
+            await self._kept(self._number(command))
+        else:
+            self.pending[key] = command
+            try:
+                stored = await self._have_stored(command, body)
+            finally:
+                del self.pending[key]
+            await self._kept(self._update(command))
+        self._tell_document(command)
+        return command, stored
+
+    async def _have_stored(self, command: Command, body: bytes) -> Stored | None:
+        await self._number(command)
+        refusal = self._document_refusal(command, body)  # as with a closing
+        remote = self._fleet.remote(command.node)
+        if refusal is not None:
+            self._refuse(command, refusal)
+            return None
+        within_ms = self._config.answer_within_ms
+        stored = remote and await remote.store(schema.DOCUMENTS.index(command.target), body, within_ms)
+        if not stored:
+            self._finish(command, None)
+            return None
+        self._finish(command, Outcome(stored.applied, stored.reason, None, 0, 0))
+        if stored.applied:
+            command.detail = f"version {stored.version}, digest {stored.digest.hex()}"
+            if body and stored.digest != hashlib.sha256(body).digest()[:8]:
+                command.verdict, command.detail = Verdict.UNKNOWN, f"the node keeps something else: {command.detail}"
+        return stored
+
     async def _carry_out(self, command: Command) -> None:
-        if command.target == "closed":
+        if command.target != "open":
             await self._number(command)
             refusal = self._refusal(command)  # the node may have gone while the row was written
             if refusal is None:
@@ -83,23 +129,29 @@ class Dispatch:
         except StoreError as error:
             self._events.add("error", "audit", f"a command could not be noted: {error}")
 
+    def _document_refusal(self, command: Command, body: bytes) -> tuple[Refusal, str] | None:
+        view = self._fleet.views.get(command.node)
+        if view is None or view.link_state == LinkState.INCOMPATIBLE:
+            return _node_refusal(command.node, view)
+        if command.target not in schema.DOCUMENTS:
+            return Refusal.BAD_DOCUMENT, f"the document must be one of {', '.join(schema.DOCUMENTS)}"
+        if len(body) > schema.BLOB_MAX:
+            return Refusal.BAD_DOCUMENT, f"it has {len(body)} bytes; a node keeps {schema.BLOB_MAX} at most"
+        return _node_refusal(command.node, view)
+
     def _refusal(self, command: Command) -> tuple[Refusal, str] | None:
         view = self._fleet.views.get(command.node)
-        if view is None:
-            return Refusal.UNKNOWN_NODE, f"no node is called {command.node}"
-        if view.link_state == LinkState.INCOMPATIBLE:
-            return Refusal.INCOMPATIBLE, f"{view.name} runs firmware {view.firmware}, whose schema is not known here"
+        if view is None or view.link_state == LinkState.INCOMPATIBLE:
+            return _node_refusal(command.node, view)
         if command.contactor not in view.contactors:
             known = ", ".join(view.contactors) or "none"
             return Refusal.UNKNOWN_CONTACTOR, f"{view.name} has no contactor {command.contactor}; it has: {known}"
-        if command.target not in TARGETS:
-            return Refusal.BAD_TARGET, f"the target must be one of {', '.join(TARGETS)}"
+        if command.target not in schema.TARGETS:
+            return Refusal.BAD_TARGET, f"the target must be one of {', '.join(schema.TARGETS)}"
         limit = self._hold_limit(view)
         if command.target == "closed" and not 0 < command.hold_s <= limit:
             return Refusal.BAD_HOLD, f"the hold must be from 1 to {limit} s"
-        if view.link_state != LinkState.ONLINE:
-            return Refusal.OFFLINE, f"{view.name} is {view.link_state}"
-        return None
+        return _node_refusal(command.node, view)
 
     def _pending_refusal(self, key: tuple[str, str]) -> tuple[Refusal, str] | None:
         return (Refusal.PENDING, "wait for the outcome of the request before") if key in self.pending else None
@@ -116,7 +168,7 @@ class Dispatch:
         if remote is None or command.contactor not in remote.view.contactors:
             return None  # it has gone since
         index = remote.view.contactors.index(command.contactor)
-        target = TARGETS.index(command.target)
+        target = schema.TARGETS.index(command.target)
         hold_s = command.hold_s if command.target == "closed" else 0
         return await remote.command(index, target, hold_s, self._config.answer_within_ms)
 
@@ -139,3 +191,19 @@ class Dispatch:
         why = f" ({command.detail})" if command.detail else ""
         level = "info" if command.verdict == Verdict.APPLIED else "warning"
         self._events.add(level, "command", text + why, command.node)
+
+    def _tell_document(self, command: Command) -> None:
+        level = "info" if command.verdict == Verdict.APPLIED else "warning"
+        text = f"{command.target} for {command.node}, asked by {command.asked_by}: {command.verdict} ({command.detail})"
+        self._events.add(level, "document", text, command.node)
+
+
+def _node_refusal(name: str, view: NodeView | None) -> tuple[Refusal, str] | None:
+    """Why nothing can be asked of the node now."""
+    if view is None:
+        return Refusal.UNKNOWN_NODE, f"no node is called {name}"
+    if view.link_state == LinkState.INCOMPATIBLE:
+        return Refusal.INCOMPATIBLE, f"{view.name} runs firmware {view.firmware}, whose schema is not known here"
+    if view.link_state != LinkState.ONLINE:
+        return Refusal.OFFLINE, f"{view.name} is {view.link_state}"
+    return None

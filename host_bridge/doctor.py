@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from rich.console import Console
 from rich.text import Text
 
-from host_bridge import config, ports
+from host_bridge import config, ports, words
 from host_bridge.client import Bridge, BridgeDown, BridgeError, connect, is_loopback
 from host_bridge.config import Config, ConfigError
 from host_bridge.terminal import printable, styled
@@ -26,6 +26,8 @@ OLDEST_PYTHON = (3, 11)
 SPACE_PROBLEM_MB, SPACE_WARNING_MB = 100, 1000
 DATABASE_CHECK_S = 60
 LARGEST_OFFSET_MS = 2000
+FEWEST_FLASH_YEARS = 10
+LEAST_HEAP_BYTES = 20_000
 LINE_ERRORS = ("dropped", "rejected")  # how the counters of what was lost on the line begin
 FEW_ERRORS_PER_FRAME = 0.001  # below it is what plugging and unplugging leaves behind
 
@@ -73,10 +75,10 @@ def show(findings: Sequence[Finding], console: Console) -> None:
 
 
 def python_version(version: tuple[int, int, int]) -> Finding:
-    words = ".".join(map(str, version))
+    text = ".".join(map(str, version))
     if version[:2] < OLDEST_PYTHON:
-        return Finding("problem", "python", words, "install Python 3.11 or newer and make the environment again")
-    return Finding("ok", "python", words)
+        return Finding("problem", "python", text, "install Python 3.11 or newer and make the environment again")
+    return Finding("ok", "python", text)
 
 
 def state_dir(folder: Path) -> Findings:
@@ -89,10 +91,10 @@ def state_dir(folder: Path) -> Findings:
         )  # fmt: skip
         return
     free_mb = shutil.disk_usage(there).free // 1_000_000
-    words = f"{folder}{'' if folder.exists() else ' (made at the first start)'}, {free_mb:,} MB free"
+    text = f"{folder}{'' if folder.exists() else ' (made at the first start)'}, {free_mb:,} MB free"
     cure = "free some space, or lower [store] raw_days, or put [bridge] state_dir on a larger disk"
     level = "problem" if free_mb < SPACE_PROBLEM_MB else "warning" if free_mb < SPACE_WARNING_MB else "ok"
-    yield Finding(level, "state directory", words, "" if level == "ok" else cure)
+    yield Finding(level, "state directory", text, "" if level == "ok" else cure)
 
 
 def token_file(path: Path) -> Findings:
@@ -199,19 +201,19 @@ def is_bridge(process: ports.Holder) -> bool:
 def clock(now_s: float) -> Findings:
     """Whether the time can be right, and whether something keeps it right."""
     made_s = Path(__file__).stat().st_mtime
-    words = datetime.fromtimestamp(now_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    text = datetime.fromtimestamp(now_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
     cure = "connect it to a network once, or fit a clock module; then: sudo timedatectl set-ntp true"
     if now_s < made_s - 86_400:
-        yield Finding("problem", "clock", f"{words} is earlier than this software", cure)
+        yield Finding("problem", "clock", f"{text} is earlier than this software", cure)
         return
     synchronised = _synchronised()
     if synchronised is None:
         cure = "see that chrony, ntpd or systemd-timesyncd runs, or that this machine's host keeps its clock"
-        yield Finding("warning", "clock", f"{words}; whether it is synchronised cannot be told here", cure)
+        yield Finding("warning", "clock", f"{text}; whether it is synchronised cannot be told here", cure)
     elif not synchronised:
-        yield Finding("warning", "clock", f"{words}, not synchronised", cure)
+        yield Finding("warning", "clock", f"{text}, not synchronised", cure)
     else:
-        yield Finding("ok", "clock", f"{words}, synchronised")
+        yield Finding("ok", "clock", f"{text}, synchronised")
 
 
 def listening(settings: Config) -> Findings:
@@ -246,12 +248,12 @@ def bridge_and_nodes(bridge: Bridge, settings: Config) -> Findings:
     except BridgeError as error:
         yield Finding("problem", "bridge", str(error), "run this as the bridge's user, with the bridge's configuration")
         return
-    words = f"{about['name']} {about['version']}, up for {in_words(about['uptime_s'] * 1000)}"
-    yield Finding("ok", "bridge", words)
+    text = f"{about['name']} {about['version']}, up for {in_words(about['uptime_s'] * 1000)}"
+    yield Finding("ok", "bridge", text)
     store = about["store"]
     if not store.get("writable", True):
-        words = f"cannot write: {store.get('last_error') or 'no reason given'}"
-        yield Finding("problem", "store", words, "see state directory and database above; readings wait in memory")
+        text = f"cannot write: {store.get('error') or 'no reason given'}"
+        yield Finding("problem", "store", text, "see state directory and database above; readings wait in memory")
     if settings.links and not nodes:
         yield Finding("warning", "nodes", "none has answered yet", "see that the nodes have power and run the firmware")
     for node in nodes:
@@ -271,11 +273,45 @@ def _node(node: dict[str, Any], now_ms: int) -> Findings:
         yield Finding("ok", subject, f"online, {heard}")
     lost = {name: count for name, count in node["counters"].items() if count and name.startswith(LINE_ERRORS)}
     if sum(lost.values()) > FEW_ERRORS_PER_FRAME * node["counters"].get("frames", 0) + 10:
-        words = ", ".join(f"{name} {count}" for name, count in lost.items())
+        text = ", ".join(f"{name} {count}" for name, count in lost.items())
         cure = "see that no other program reads the port; try a shorter cable and a common ground; check baud"
-        yield Finding("warning", subject, f"line errors: {words}", cure)
+        yield Finding("warning", subject, f"line errors: {text}", cure)
+    if state == "online":
+        yield from _contactors(subject, node)
+        yield from _vitals(subject, node.get("vitals"), now_ms)
     if abs(node["clock_offset_ms"] or 0) > LARGEST_OFFSET_MS:
         yield Finding("warning", subject, f"its clock has moved {node['clock_offset_ms']:.0f} ms", "see clock above")
+
+
+def _contactors(subject: str, node: dict[str, Any]) -> Findings:
+    """Those that somebody must look at, and channels that are not to be trusted."""
+    for body in node["contactors"]:
+        if body["state"] in ("tripped", "locked out"):
+            level = "problem" if body["state"] == "locked out" else "warning"
+            text = f"{body['name']} is {body['state']} {words.CAUSES[body['cause']]}"
+            yield Finding(level, subject, text, words.advice(body["state"], body["cause"]))
+    for channel in node["channels"]:
+        if channel["quality"]:
+            text = f"{channel['channel']}: {words.quality(channel['quality'])}"
+            yield Finding("warning", subject, text, words.cures(channel["quality"]) or "see whether it passes")
+
+
+def _vitals(subject: str, vitals: dict[str, Any] | None, now_ms: int) -> Findings:
+    """What the node says of its flash, memory, plan and clock."""
+    if vitals is None:
+        return
+    years = vitals["flash_years"]
+    if years is not None and years < FEWEST_FLASH_YEARS:
+        cure = "see what makes it save so often: gridnexus events; replace the board in good time"
+        yield Finding("warning", subject, f"at this rate its flash lasts {years} years", cure)
+    if vitals["heap_free_bytes"] is not None and vitals["heap_free_bytes"] < LEAST_HEAP_BYTES:
+        text = f"{vitals['heap_free_bytes']:,} bytes of its memory are free"
+        yield Finding("warning", subject, text, "restart it, and tell the project if that comes again")
+    if not vitals["clock_known"]:
+        cure = "see clock above: the bridge tells the time to its nodes once it knows it"
+        yield Finding("warning", subject, "does not know the time of day: alone it would follow no plan", cure)
+    if vitals["plan_version"] and vitals["plan_until_unix_s"] * 1000 < now_ms:
+        yield Finding("warning", subject, "its plan has run out: alone it would open everything", "gridnexus plan")
 
 
 def _free(process: ports.Holder) -> str:

@@ -24,8 +24,12 @@ class EventLog:
     def add(self, level: str, kind: str, text: str, node: str = "") -> None:
         """Note an event now. `level` is info, warning or error."""
         event = Event(int(time.time() * 1000), level, kind, node, text)
-        self.recent.append(event)
         self._keep(event)
+        self.show(event)
+
+    def show(self, event: Event) -> None:
+        """Show an event that is kept already, as those are that nodes have recorded."""
+        self.recent.append(event)
         for queue in self._queues:
             if queue.full():
                 queue.get_nowait()

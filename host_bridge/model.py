@@ -1,7 +1,8 @@
 """What the parts of the bridge say to each other: readings, live values, commands, outcomes, events.
 
 Integers in the wire's units (mW, mWh, mV, mA, mHz, ms). `time_ms` is Unix time on the Pi's clock;
-`node_*_ms` is time since the node's boot. None is a quantity that this meter cannot tell.
+`node_*_ms` is the node's own time: it goes on from boot to boot and stands still while the node is off. None is a
+quantity that this meter cannot tell.
 Named tuples: a reading is made 80,000 times a second and goes to SQLite as it is.
 """
 
@@ -31,7 +32,17 @@ class Reading(NamedTuple):
     voltage_rms_mv: int | None
     current_rms_ma: int | None
     frequency_mhz: int | None
-    quality: int  # schema.NO_VOLTAGE | CLIPPED | SHORT_WINDOW, 0 is good
+    quality: int  # bits of schema (NO_VOLTAGE and so on), 0 is good
+
+
+class Event(NamedTuple):
+    """Something people should know of. `kind` is for programs, `text` for people."""
+
+    time_ms: int
+    level: str  # "info", "warning", "error"
+    kind: str
+    node: str  # "" when it concerns the bridge
+    text: str
 
 
 class Switching(NamedTuple):
@@ -46,9 +57,45 @@ class Switching(NamedTuple):
     state: str  # schema.STATES
     cause: str  # schema.CAUSES
     hold_remaining_ms: int
+    quality: int = 0  # schema.TIME_UNSURE or 0
+    told: Event | None = None  # what people are to read of it, once; not a column
 
 
-Record = Reading | Switching
+class NodeEvent(NamedTuple):
+    """Something that the node has noticed and recorded. Shares the sequence with Reading."""
+
+    node: str
+    journal_epoch: int
+    sequence: int
+    event: str  # schema.EVENTS
+    subject: int  # a channel, a contactor ... : what schema.EVENTS says
+    time_ms: int
+    node_time_ms: int
+    value: int | None  # in the unit that schema.EVENTS says
+    duration_ms: int
+    quality: int = 0
+    told: Event | None = None
+
+
+class ClockRecord(NamedTuple):
+    """What time it was at a moment of a node's boot: holds for that whole boot. Shares the sequence with Reading."""
+
+    node: str
+    journal_epoch: int
+    sequence: int
+    node_time_ms: int
+    unix_ms: int
+
+
+class Skipped(NamedTuple):
+    """A sequence that no record has, and none will have."""
+
+    node: str
+    journal_epoch: int
+    sequence: int
+
+
+Record = Reading | Switching | NodeEvent | ClockRecord | Skipped
 
 
 class Live(NamedTuple):
@@ -86,6 +133,20 @@ class ContactorReport(NamedTuple):
         return max(0, self.dwell_remaining_ms - max(0, now_ms - self.time_ms))
 
 
+class Vitals(NamedTuple):
+    """How the node itself is doing; best effort, not kept."""
+
+    time_ms: int
+    heap_free_bytes: int | None
+    saves: int  # writes of registers and journal since its boot
+    flash_years: int | None  # that its flash lasts at this rate, by the maker's figure
+    journal_days: int  # that its journal reaches back when full
+    plan_version: int  # 0: none
+    plan_until_unix_s: int
+    calibration_version: int
+    clock_known: bool
+
+
 class StoreError(Exception):
     """The database cannot be used; the text says why and what to do."""
 
@@ -113,6 +174,7 @@ class Refusal(StrEnum):
 
     UNKNOWN_NODE = "unknown node"
     UNKNOWN_CONTACTOR = "unknown contactor"
+    BAD_DOCUMENT = "bad document"
     BAD_TARGET = "bad target"
     BAD_HOLD = "hold out of range"
     PENDING = "another command is pending"
@@ -123,13 +185,13 @@ class Refusal(StrEnum):
 
 @dataclass(slots=True)
 class Command:
-    """A request to switch one contactor, and what became of it."""
+    """A request to switch one contactor, or to keep a document, and what became of it."""
 
     number: int  # unique in this store
     time_ms: int
     node: str
-    contactor: str  # its name
-    target: str  # schema.STATES
+    contactor: str  # its name; "" where a document is to be kept
+    target: str  # schema.TARGETS, or the document: schema.DOCUMENTS
     hold_s: int
     asked_by: str
     reason: str  # why it was asked
@@ -138,16 +200,6 @@ class Command:
     detail: str = ""  # the refusal in words that say what to do
     wait_ms: int = 0  # how long the refusal's cause will last, 0 if unknown
     finished_ms: int = 0
-
-
-class Event(NamedTuple):
-    """Something people should know of. `kind` is for programs, `text` for people."""
-
-    time_ms: int
-    level: str  # "info", "warning", "error"
-    kind: str
-    node: str  # "" when it concerns the bridge
-    text: str
 
 
 @dataclass(slots=True)
@@ -170,6 +222,7 @@ class NodeView:
     round_trip_ms: float | None = None
     live: dict[int, Live] = field(default_factory=dict)  # by channel
     contactor_reports: dict[int, ContactorReport] = field(default_factory=dict)
+    vitals: Vitals | None = None
     live_trail: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=LIVE_TRAIL))
     counters: dict[str, int] = field(default_factory=dict)  # frames, readings, dropped frames by cause
 

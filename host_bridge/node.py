@@ -1,4 +1,4 @@
-"""One remote node: its frames, its session, its pending commands; sans-I/O but for the futures.
+"""One remote node: its frames, its session, what is asked of it; sans-I/O but for the futures.
 
 Bytes in by `feed`, frames out by `frames`, both on the loop's thread. Times: `now_ms` is a clock
 that never jumps; what people see carries Unix time from `wall_ms`.
@@ -9,17 +9,21 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from gridnode.wire import WireError, schema
 from gridnode.wire.frame import FrameDecoder
 from gridnode.wire.host_session import HELLO_EPOCH, HELLO_SESSION, HostSession
 from gridnode.wire.stream import Receiver
 from host_bridge.decode import decode
-from host_bridge.model import ContactorReport, LinkState, Live, NodeView, Reading, Record, Switching
+from host_bridge.model import ContactorReport, LinkState, Live, NodeView, Record, Vitals
+from host_bridge.questions import Aggregate, Document, Harmonics, Questions, Stored, is_answer
+from host_bridge.records import RecordReader
 
 RESEND_REQUEST_MS = 300
 CREDIT_BYTES = 4096
 OFFSETS_KEPT = 16
+CLOCK_SET_MS = 1_767_225_600_000  # a clock of before 2026 was never set since its machine started: no node is told
 SAME_CLOCKS_MS = 50  # two measurements that contradict each other by more than this: a clock has jumped
 
 
@@ -33,9 +37,9 @@ def wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-NO_QUANTITIES = (None, None, None, None, None, None, 0)  # of a reading that tells registers only
 # Where a message names a channel or a contactor, so that one the node never announced is not taken.
 _OF_CHANNEL = {schema.INTERVAL: 2, schema.REGISTERS: 2, schema.LIVE: 1}
+_READINGS = (schema.INTERVAL, schema.REGISTERS)
 _OF_CONTACTOR = {schema.SWITCHED: 2, schema.CONTACTOR: 1}
 
 
@@ -48,18 +52,6 @@ class Outcome:
     state: str | None
     hold_remaining_ms: int
     wait_ms: int
-
-
-@dataclass(slots=True)
-class _Pending:
-    number: int
-    contactor: int
-    target: int
-    hold_s: int
-    expires_ms: int  # node time
-    deadline_ms: int  # ours
-    resend_ms: int
-    answer: "asyncio.Future[Outcome | None]"
 
 
 class RemoteNode:
@@ -90,12 +82,13 @@ class RemoteNode:
         self._introduced = introduced
         self._greeted = greeted
         self._gap = gap
-        self._pending: dict[int, _Pending] = {}
-        self._command = 0
+        self._questions = Questions(self.session)
+        self._measuring = asyncio.Lock()  # a node gives up a measurement when another is asked for
         self._offsets: deque[tuple[int, float]] = deque(maxlen=OFFSETS_KEPT)  # (round trip, ours - node's)
         self._first_offset: float | None = None
         self._offset_ms = 0.0  # our clock minus the node's
         self._readings = 0
+        self._records = RecordReader()
 
     @property
     def epoch(self) -> int:
@@ -125,27 +118,23 @@ class RemoteNode:
         view = self.view
         if kind in _OF_CHANNEL and m[_OF_CHANNEL[kind]] >= len(view.channels):
             self._reject(m)
-        elif kind == schema.INTERVAL:
-            self._readings += 1
-            self._keep(Reading._make((view.name, self.epoch, m[1], m[2], m[3] + shift, *m[3:])))
-        elif kind == schema.LIVE:
-            self._live(Live(m[1], m[2] + shift, *m[3:]))
         elif kind in _OF_CONTACTOR and m[_OF_CONTACTOR[kind]] >= len(view.contactors):
             self._reject(m)
+        elif kind in schema.RELIABLE:
+            self._readings += kind in _READINGS
+            self._keep(self._records.read(m, view, self.epoch, shift))
+        elif kind == schema.LIVE:
+            self._live(Live(m[1], m[2] + shift, *m[3:]))
         elif kind == schema.CONTACTOR:
             state, cause = schema.STATES[m[3]], schema.CAUSES[m[4]]
+            self._records.reported(m[1], state, cause)
             view.contactor_reports[m[1]] = ContactorReport(m[1], m[2] + shift, state, cause, m[5], m[6])
         elif kind == schema.PONG:
             self._measure_clock(now_ms - m[1], m[2], now_ms)
-        elif kind == schema.OUTCOME:
-            self._answered(m)
-        elif kind == schema.SWITCHED:
-            state, cause = schema.STATES[m[4]], schema.CAUSES[m[5]]
-            self._keep(Switching(view.name, self.epoch, m[1], m[2], m[3] + shift, m[3], state, cause, m[6]))
-        elif kind == schema.REGISTERS:
-            self._readings += 1
-            head = (view.name, self.epoch, m[1], m[2], m[3] + shift, m[3], 0, m[4], m[5])
-            self._keep(Reading._make((*head, *NO_QUANTITIES)))
+        elif is_answer(kind):
+            self._questions.answered(m)
+        elif kind == schema.VITALS:
+            view.vitals = Vitals._make((m[1] + shift, *m[2:9], bool(m[9])))
         elif kind == schema.HELLO:
             self._hello(m, now_ms)
         elif kind == schema.FLOOR:
@@ -160,7 +149,7 @@ class RemoteNode:
             self.kept(m[1])
 
     def _hello(self, m: list, now_ms: int) -> None:  # type: ignore[type-arg]
-        self._give_up()
+        self._questions.give_up()
         if not self._introduced(self, m[3]):
             return
         view = self.view
@@ -183,6 +172,8 @@ class RemoteNode:
             self._offsets.clear()
             self._first_offset = None
             self._offset_ms = now_ms - fields["node_time_ms"]
+            self._records.boot_time_ms = fields["boot_time_ms"]
+            view.vitals = None
             self._greeted(self)
 
     def awaits_welcome(self, hello: list) -> bool:  # type: ignore[type-arg]
@@ -213,15 +204,9 @@ class RemoteNode:
 
     def closed(self) -> None:
         """The link is down."""
-        self._give_up()
+        self._questions.give_up()
         self.session.close()
         self.decoder.reset()
-
-    def _give_up(self) -> None:
-        """Requests of a session that has ended may or may not have been carried out: never repeat them in the next."""
-        for pending in self._pending.values():
-            if not pending.answer.done():
-                pending.answer.set_result(None)
 
     def _live(self, live: Live) -> None:
         self.view.live[live.channel] = live
@@ -249,39 +234,48 @@ class RemoteNode:
 
     async def command(self, contactor: int, target: int, hold_s: int, within_ms: int) -> Outcome | None:
         """Ask the node to switch; None when no outcome came in time (and the node will refuse it from then on)."""
-        now_ms = monotonic_ms()
-        self._command += 1
-        answer: asyncio.Future[Outcome | None] = asyncio.get_running_loop().create_future()
-        expires_ms = max(0, int(now_ms + within_ms - self._offset_ms))
-        pending = _Pending(
-            self._command, contactor, target, hold_s, expires_ms, now_ms + within_ms + RESEND_REQUEST_MS, now_ms, answer
-        )
-        self._pending[pending.number] = pending
-        try:
-            return await answer
-        finally:
-            del self._pending[pending.number]
+        m = await self._ask(within_ms, schema.REQUEST, contactor, target, hold_s, self._node_ms(within_ms))
+        if m is None:
+            return None
+        state = None if m[5] is None else schema.STATES[m[5]]
+        return Outcome(schema.RESULTS[m[3]] == "applied", schema.REASONS[m[4]], state, m[6], m[7])
 
-    def _answered(self, m: list) -> None:  # type: ignore[type-arg]
-        pending = self._pending.get(m[2])
-        if pending is not None and not pending.answer.done():
-            if schema.REASONS[m[4]] in ("repeat too old", "wrong session"):  # an earlier copy may have been carried out
-                pending.answer.set_result(None)
-                return
-            state = None if m[5] is None else schema.STATES[m[5]]
-            applied = schema.RESULTS[m[3]] == "applied"
-            pending.answer.set_result(Outcome(applied, schema.REASONS[m[4]], state, m[6], m[7]))
+    async def store(self, document: int, body: bytes, within_ms: int) -> Stored | None:
+        """Have the node keep `body` (empty: go back to the document before); None as with `command`."""
+        m = await self._ask(within_ms, schema.STORE, document, body, self._node_ms(within_ms))
+        return Stored(schema.RESULTS[m[3]] == "applied", schema.REASONS[m[4]], m[6], m[7]) if m else None
+
+    async def fetch(self, document: int, within_ms: int) -> Document | None:
+        """What the node keeps; None when it did not say so in time."""
+        m = await self._ask(within_ms, schema.FETCH, document)
+        return Document(*m[4:7]) if m else None
+
+    async def measure(self, channel: int, span: int | None, within_ms: int) -> Harmonics | Aggregate | None:
+        """The last whole span of schema.SPANS, or (None) the harmonics of the next window; None as with `fetch`."""
+        async with self._measuring:
+            m = await self._ask(within_ms, schema.MEASURE, channel, span)
+        if m is None:
+            return None
+        reason = schema.REASONS[m[3]]
+        if m[0] == schema.HARMONICS:
+            return Harmonics(reason, self._unix_ms(m[5]), m[6], m[7], m[8:17], m[17:26])
+        return Aggregate(reason, schema.SPANS[m[5]], self._unix_ms(m[6]), *m[7:14])
+
+    async def _ask(self, within_ms: int, kind: int, *fields: Any) -> list[Any] | None:
+        deadline_ms = monotonic_ms() + within_ms + RESEND_REQUEST_MS
+        return await self._questions.ask(kind, *fields, deadline_ms=deadline_ms)
+
+    def _node_ms(self, from_now_ms: int) -> int:
+        return max(0, int(monotonic_ms() + from_now_ms - self._offset_ms))
+
+    def _unix_ms(self, node_ms: int) -> int:
+        return node_ms + int(self._offset_ms) + wall_ms() - monotonic_ms()
 
     def frames(self, now_ms: int) -> list[bytes]:
         """What to send now; call it after `feed` and every 50 ms or so."""
-        for pending in self._pending.values():
-            if now_ms >= pending.deadline_ms and not pending.answer.done():
-                pending.answer.set_result(None)
-            elif now_ms >= pending.resend_ms and self.session.receiver is not None and not pending.answer.done():
-                pending.resend_ms = now_ms + RESEND_REQUEST_MS
-                p = pending
-                self.session.request(p.number, p.contactor, p.target, p.hold_s, p.expires_ms)
-        return self.session.frames(now_ms)
+        self._questions.send(now_ms, RESEND_REQUEST_MS)
+        unix_ms = wall_ms()
+        return self.session.frames(now_ms, unix_ms if unix_ms >= CLOCK_SET_MS else 0)
 
     def count(self) -> None:
         """Bring the counters that people are shown up to date."""

@@ -11,7 +11,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from gridnode.wire import schema
+from host_bridge import words
 from host_bridge.times import in_words, local
 
 Answer = dict[str, Any]
@@ -33,7 +33,6 @@ NODE_COLUMNS = {
     "clock offset": 170, "round trip": 170, "board": 170, "firmware": 170,
 }  # fmt: skip
 SELDOM_READ = ("reactive_", "apparent_")
-QUALITY = {schema.NO_VOLTAGE: "no voltage", schema.CLIPPED: "clipped", schema.SHORT_WINDOW: "short window"}
 
 
 def printable(text: object) -> str:
@@ -62,14 +61,16 @@ def power(milliwatts: int | None) -> str:
 
 def contactor(body: Answer) -> str:
     """One contactor: reported state first, then what runs down, then what is asked for and not yet reported."""
-    words = f"{body['name']} {body['state'] or 'not reported'}"
+    text = f"{body['name']} {body['state'] or 'not reported'}"
+    if body["state"] in ("tripped", "locked out"):
+        text += f" ({body['cause']})"
     if body["hold_remaining_ms"]:
-        words += f", hold {in_words(body['hold_remaining_ms'])}"
+        text += f", hold {in_words(body['hold_remaining_ms'])}"
     if body["dwell_remaining_ms"]:
-        words += f", locked {in_words(body['dwell_remaining_ms'])}"
+        text += f", dwell {in_words(body['dwell_remaining_ms'])}"
     if body["pending"]:
-        words += f", asked: {body['pending']['target']}"
-    return printable(words)
+        text += f", asked: {body['pending']['target']}"
+    return printable(text)
 
 
 def first(node: Answer, quantity: str) -> int | None:
@@ -128,12 +129,14 @@ def outcome(command: Answer) -> str:
     """What became of a command, in a sentence; with a refusal, why and how long its cause lasts."""
     what = f"{command['node']} {command['contactor']}"
     if command["verdict"] == "applied":
-        sentence = f"applied: {what} is {command['target']}"
+        done = "no longer locked out, and open" if command["target"] == "reset" else command["target"]
+        sentence = f"applied: {what} is {done}"
         if command["target"] == "closed":
             sentence += f", and opens by itself after {in_words(command['hold_s'] * 1000)} unless asked again"
     elif command["verdict"] == "refused":
         sentence = f"refused ({command['refusal']}): {what} was not switched"
-        sentence = f"{sentence}; {command['detail']}" if command["detail"] else sentence
+        detail = words.REASONS.get(command["detail"], command["detail"])
+        sentence = f"{sentence}; {detail}" if detail else sentence
         sentence += f"; try again in {in_words(command['wait_ms'])}" if command["wait_ms"] else ""
     else:
         sentence = f"{command['verdict']}: the link failed, so {what} may or may not be {command['target']}"
@@ -141,15 +144,26 @@ def outcome(command: Answer) -> str:
     return printable(sentence)
 
 
-def event_line(event: Answer, zone: tzinfo | None) -> Text:
+def kept(command: Answer) -> str:
+    """What became of a document that a node was to keep, in a sentence."""
+    what = f"{command['node']}: the {command['target']}"
+    if command["verdict"] == "applied":
+        return printable(f"applied: {what} is kept as version {command['version']}, digest {command['digest']}")
+    if command["verdict"] == "refused":
+        detail = words.REASONS.get(command["detail"], command["detail"])
+        return printable(f"refused ({command['refusal']}): {what} stays as it was; {detail}")
+    return printable(f"{command['verdict']}: {what} may or may not be replaced ({command['detail']}); see: --show")
+
+
+def event_line(event: Answer, zone: tzinfo | None, form: str = "%H:%M:%S") -> Text:
     """One event: time, level, node, text."""
-    line = Text(local(event["time_ms"], zone, "%H:%M:%S "), "dim")
+    line = Text(local(event["time_ms"], zone, form) + " ", "dim")
     line.append_text(styled(event["level"]))
     return line.append(printable(f" {event['node']}: " if event["node"] else " ") + printable(event["text"]), "default")
 
 
 def _node_cells(node: Answer, now_ms: int) -> dict[str, Text]:
-    words = {
+    texts = {
         "node": node["name"],
         "power": power(node["active_power_mw"]),
         "voltage": thousandths(first(node, "voltage_rms_mv"), "V"),
@@ -160,7 +174,7 @@ def _node_cells(node: Answer, now_ms: int) -> dict[str, Text]:
         "board": node["board"],
         "firmware": node["firmware"],
     }
-    cells = {column: Text(printable(text)) for column, text in words.items()}
+    cells = {column: Text(printable(text)) for column, text in texts.items()}
     cells["link state"] = styled(node["link_state"])
     cells["contactors"] = Text("\n".join(contactor(body) for body in node["contactors"]) or NONE)
     return cells
@@ -183,7 +197,7 @@ def _cell(name: str, value: int | str | None, zone: tzinfo | None) -> str:
     if name in ("time_ms", "start_ms"):
         return local(int(value), zone)
     if name == "quality":
-        return ", ".join(word for bit, word in QUALITY.items() if int(value) & bit) or "good"
+        return words.quality(int(value))
     for suffix, (_, decimals) in UNITS.items():
         if suffix in name and isinstance(value, int):
             return f"{value / 1000:,.{decimals}f}"

@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any
@@ -19,6 +20,10 @@ from host_bridge.times import in_words, local
 
 Answer = dict[str, Any]
 EVENTS_ASKED = 30
+MOST_EVENTS = 10_000  # the API's limit of one answer
+EVENTS_FOLLOWED = 300  # more than happen between two looks
+LOOK_EVERY_S = 1.0
+LEVELS = ("info", "warning", "error")
 
 
 @dataclass(slots=True)
@@ -112,6 +117,26 @@ def watch_lines(bridge: Bridge, zone: tzinfo | None, every_s: float, until_s: fl
                 told = shot.trouble
             sys.stdout.writelines(line + "\n" for line in lines)
             sys.stdout.flush()
+    except KeyboardInterrupt:
+        return
+
+
+def recorded_events(bridge: Bridge, node: str, level: str, start_ms: int = 0, limit: int = MOST_EVENTS) -> list[Answer]:
+    """Of the `limit` events stored last those of `level` and worse, oldest first; `node` empty: of all."""
+    wanted = LEVELS[LEVELS.index(level) :]
+    return [event for event in bridge.events(limit, node, start_ms) if event["level"] in wanted]
+
+
+def follow_events(bridge: Bridge, node: str, level: str, seen: list[Answer]) -> Iterator[list[Answer]]:
+    """What is stored beyond `seen`, as it comes, until Ctrl-C: also what is older and comes late. A bridge that is away
+    is waited for."""
+    try:
+        while True:
+            time.sleep(LOOK_EVERY_S)
+            with suppress(BridgeDown):
+                newest = recorded_events(bridge, node, level, limit=EVENTS_FOLLOWED)
+                yield [event for event in newest if event not in seen]
+                seen = newest
     except KeyboardInterrupt:
         return
 

@@ -28,11 +28,12 @@ PLAIN = {
 }
 PLAIN |= {"math", "operator", "re", "struct", "types", "typing", "zoneinfo"}
 # What every part of the bridge may speak in.
-BRIDGE = {"host_bridge.model", "host_bridge.config", "host_bridge.events", "host_bridge.times", "gridnode.wire.schema"}
+BRIDGE = {"host_bridge.model", "host_bridge.config", "host_bridge.events", "host_bridge.times", "host_bridge.words"}
+BRIDGE |= {"gridnode.wire.schema"}
 WIRE = {"struct", "binascii", "hashlib", "cryptolib", "gridnode.wire", "gridnode.native"}
 # What is heard from nodes and said to them.
 NODES = PLAIN | BRIDGE | {"asyncio", "random", "time", "gridnode.wire", "host_bridge.decode", "host_bridge.transport"}
-NODES |= {"host_bridge.node", "host_bridge.link"}
+NODES |= {"host_bridge.node", "host_bridge.link", "host_bridge.records", "host_bridge.questions"}
 # The command line's side of a running bridge.
 TERMINAL = STDLIB | BRIDGE | {"httpx", "rich", "argcomplete"}
 TERMINAL |= {"host_bridge.client", "host_bridge.terminal", "host_bridge.watch", "host_bridge.export"}
@@ -45,15 +46,29 @@ MAY_IMPORT = {
     "gridnode.wire": WIRE,
     "gridnode.native": {"micropython"},
     "gridnode.coils": {"gridnode.drivers"},
-    "gridnode.hardware": {"machine", "gridnode.drivers", "gridnode.metering", "gridnode.node.panel"},
+    "gridnode.hardware": {"machine", "gridnode.drivers", "gridnode.node.panel"},
+    "gridnode.meters": {"gridnode.drivers", "gridnode.metering", "gridnode.chip_meters"},
+    "gridnode.chip_meters": {"machine", "gridnode.drivers", "gridnode.metering"},
+    "gridnode.start": ANYTHING,
+    "gridnode.assemble": {"gridnode", "os", "random", "gc"},
     "gridnode.metering": {"math", "array", "gridnode.native"},
-    "gridnode.switching": {"math", "array"},
+    "gridnode.switching": {"math", "array", "gridnode.native"},
     "gridnode.drivers": {"machine", "rp2", "uctypes", "time", "array", "math", "gridnode.metering", "gridnode.native"},
     # On a Pi, under CPython.
     "gridnode.drivers.gpiod_relay": {"gpiod"},
+    "gridnode.drivers.gpiod_edges": {"gpiod", "time"},
     "gridnode.drivers.pseudo_terminal": {"os", "tty"},
+    "gridnode.drivers.serial_port": {"serial"},
+    "gridnode.drivers.spidev_spi": {"spidev"},
     "gridnode.drivers.smbus2_i2c": {"smbus2"},
     "gridnode.link": {"asyncio", "gridnode.wire"},
+    "gridnode.node.pair": {"binascii", "os", "struct"},
+    "gridnode.node.segments": {"os", "gridnode.node"},
+    "gridnode.node.journal": {"binascii", "os", "struct", "array", "gridnode.wire", "gridnode.node"},
+    "gridnode.node.block": {"binascii", "struct", "array", "gridnode.wire", "gridnode.native", "gridnode.node"},
+    "gridnode.node.bits": {"gridnode.native"},
+    "gridnode.node.documents": {"hashlib", "gridnode.wire", "gridnode.metering", "gridnode.node"},
+    "gridnode.node.node": {"os", "gridnode.wire", "gridnode.node"},
     "gridnode.node": {"gridnode.wire", "gridnode.metering", "gridnode.switching", "gridnode.link"},
     "gridnode.update": {"gridnode.wire", "gridnode.metering", "gridnode.switching", "gridnode.link", "hashlib", "os"},
     "host_bridge": {"gridnode"},
@@ -61,18 +76,35 @@ MAY_IMPORT = {
     "host_bridge.config": PLAIN | {"os", "pathlib", "tomllib"},
     "host_bridge.events": PLAIN | {"asyncio", "time", "host_bridge.model"},
     "host_bridge.times": PLAIN,
+    "host_bridge.words": PLAIN | {"host_bridge.model", "host_bridge.times", "gridnode.wire.schema"},
+    "host_bridge.records": NODES,
+    "host_bridge.questions": NODES,
     "host_bridge.decode": PLAIN | {"cbor2", "gridnode.wire"},
     "host_bridge.transport": PLAIN
     | {"asyncio", "errno", "os", "pathlib", "queue", "serial", "threading", "gridnode.wire.frame"},
     "host_bridge.node": NODES,
     "host_bridge.link": NODES,
     "host_bridge.fleet": NODES,
-    "host_bridge.dispatch": PLAIN | BRIDGE | {"asyncio", "time", "host_bridge.fleet", "host_bridge.node"},
+    "host_bridge.dispatch": PLAIN
+    | BRIDGE
+    | {"hashlib", "host_bridge.questions", "asyncio", "time", "host_bridge.fleet", "host_bridge.node"},
     "host_bridge.store": STDLIB | BRIDGE,
     "host_bridge.service": STDLIB | BRIDGE | {"fastapi", "starlette", "uvicorn", "pydantic"},
     "host_bridge.web": STDLIB | BRIDGE | {"nicegui", "fastapi", "starlette"},
     "host_bridge.client": TERMINAL,
-    "host_bridge.commands": TERMINAL | {"host_bridge.app", "host_bridge.doctor", "host_bridge.ports"},
+    "host_bridge.calibrate": TERMINAL
+    | {"cbor2", "host_bridge.config", "gridnode.metering.calibration", "gridnode.wire"},
+    "host_bridge.plan": TERMINAL | {"gridnode.node.plan", "gridnode.wire"},
+    "host_bridge.measurements": TERMINAL,
+    "host_bridge.commands": TERMINAL
+    | {
+        "host_bridge.calibrate",
+        "host_bridge.plan",
+        "host_bridge.measurements",
+        "host_bridge.app",
+        "host_bridge.doctor",
+        "host_bridge.ports",
+    },
     "host_bridge.ports": STDLIB,
     "host_bridge.terminal": TERMINAL,
     "host_bridge.watch": TERMINAL,

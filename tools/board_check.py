@@ -22,7 +22,10 @@ _LABEL = re.compile(r"(?:GPIO|GP|IO)(\d+)\b")
 
 @dataclass(frozen=True)
 class Use:
-    """A pin that board.py uses. `role`: adc, relay, feedback, button, led, tx, rx, sda or scl; `words`: what for."""
+    """A pin that board.py uses.
+
+    role: adc, relay, feedback, button, led, sense, tx, rx, sda or scl; words: what for.
+    """
 
     key: str
     pin: int
@@ -78,6 +81,9 @@ def _panel_uses(values: Mapping[str, Any]) -> Iterator[Use]:
         )
     if values.get("LED"):
         yield Use("LED: pin", values["LED"]["pin"], "led", f"lamp, lit is {values['LED']['lit_level']}")
+    if values["POWER_FAIL"]:
+        failing = values["POWER_FAIL"]["failing_level"]
+        yield Use("POWER_FAIL: pin", values["POWER_FAIL"]["pin"], "sense", f"supply, {failing} is going")
 
 
 def problems(board: "Board") -> list[str]:
@@ -180,6 +186,7 @@ def _contactor_problems(board: "Board", chip: Chip) -> Iterator[str]:
             yield f"{key}: max_hold_s is {contactor['max_hold_s']}, shorter than min_on_s"
         if contactor["interlock"] is not None and groups[contactor["interlock"]] == 1:
             yield f"{key}: interlock is {contactor['interlock']!r}, which no other contactor has; None: there is none"
+        yield from _protection_problems(f"{key}: protection", contactor["protection"], board.board)
         if contactor["driver"] == "simulated":
             continue
         if contactor["feedback_pin"] is not None and "feedback_closed_level" not in contactor:
@@ -187,6 +194,20 @@ def _contactor_problems(board: "Board", chip: Chip) -> Iterator[str]:
         if chip.pull.get(contactor["pin"]) == contactor["closed_level"]:
             pin, level = contactor["pin"], contactor["closed_level"]
             yield f"{key}: pin is {pin}: the chip pulls it to {level} at reset, which is closed; take another"
+
+
+def _protection_problems(key: str, limits: Mapping[str, Any] | None, values: Mapping[str, Any]) -> Iterator[str]:
+    if limits is None:
+        return
+    if limits["channel"] not in [channel["name"] for channel in values["CHANNELS"]]:
+        yield f"{key}: channel is {limits['channel']!r}, which is none of CHANNELS"
+    for low, high in (
+        ("under_voltage_mv", "over_voltage_mv"),
+        ("under_frequency_mhz", "over_frequency_mhz"),
+        ("over_current_ma", "instant_ma"),
+    ):
+        if limits[low] is not None and limits[high] is not None and limits[low] >= limits[high]:
+            yield f"{key}: {low} is {limits[low]}, not below {high}, {limits[high]}"
 
 
 def _name_problems(values: Mapping[str, Any]) -> Iterator[str]:

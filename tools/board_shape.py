@@ -72,6 +72,7 @@ BOARD: Table = {
     "BUTTON?": _or_none(TABLE),
     "LED?": _or_none(TABLE),
     "WATCHDOG_MS": _or_none(_whole(1, 1_000_000)),
+    "POWER_FAIL": _or_none(TABLE),
 }
 SAMPLED: Table = {
     "SAMPLE_RATE_HZ": _whole(400, 100_000),
@@ -97,7 +98,7 @@ METERS: Mapping[str, Table] = {
     },
 }
 FROM_SAMPLES = ("rp2040_adc", "replay")
-CHANNEL: Table = {"name": NAME}
+CHANNEL: Table = {"name": NAME, "load": _one_of(False, True)}
 SAMPLED_CHANNEL: Table = {
     **CHANNEL,
     "voltage_nv_per_count": _whole(1, 10**12),
@@ -110,6 +111,11 @@ CONTACTOR: Table = {
     "min_on_s": _whole(0, 3600),
     "min_off_s": _whole(0, 3600),
     "max_hold_s": _whole(1, 86_400),
+    "feedback_ms": _whole(1, 10_000),
+    "retry_after_s": _whole(1, 86_400),
+    "retries": _whole(0, 100),
+    "retry_window_s": _whole(1, 86_400),
+    "protection": _or_none(TABLE),
     "safe": _one_of("open"),
     "interlock": _or_none(NAME),
 }
@@ -121,7 +127,21 @@ ON_A_PIN: Table = {
     "feedback_closed_level?": LEVEL,
 }
 COILS: Mapping[str, Table] = {"relay": ON_A_PIN, "gpiod": {**ON_A_PIN, "chip": TEXT}, "simulated": CONTACTOR}
-BUTTON: Table = {"pin": PIN, "pressed_level": LEVEL}
+_LIMIT = _or_none(_whole(1, 10**9))
+PROTECTION: Table = {
+    "channel": NAME,
+    "over_current_ma": _LIMIT,
+    "time_multiplier_ms": _whole(1, 100_000),
+    "instant_ma": _LIMIT,
+    "over_voltage_mv": _LIMIT,
+    "under_voltage_mv": _LIMIT,
+    "over_frequency_mhz": _LIMIT,
+    "under_frequency_mhz": _LIMIT,
+    "hold_off_ms": _whole(0, 600_000),
+    "without_meter": _one_of("stay", "open"),
+}
+BUTTON: Table = {"pin": PIN, "pressed_level": LEVEL, "timeout_s": _whole(1, 86_400)}
+POWER_FAIL: Table = {"pin": PIN, "failing_level": LEVEL}
 LED: Table = {"pin": PIN, "lit_level": LEVEL}
 
 MANIFEST: Table = {
@@ -175,7 +195,11 @@ def _shape_of_board(board: "Board") -> Iterator[str]:
     yield from _records(
         f"{file}: CONTACTORS", values.get("CONTACTORS"), lambda value: COILS.get(str(value.get("driver")), CONTACTOR)
     )
-    for key, table in (("BUTTON", BUTTON), ("LED", LED)):
+    for index, contactor in enumerate(values.get("CONTACTORS") or ()):
+        if isinstance(contactor, dict) and isinstance(contactor.get("protection"), dict):
+            where = f"{file}: CONTACTORS[{index}] ({contactor.get('name')}): protection"
+            yield from _record(where, contactor["protection"], PROTECTION)
+    for key, table in (("BUTTON", BUTTON), ("LED", LED), ("POWER_FAIL", POWER_FAIL)):
         if isinstance(values.get(key), dict):
             yield from _record(f"{file}: {key}", values[key], table)
 

@@ -9,7 +9,7 @@ import ast
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,18 @@ def price_eur(board: Board, group: str | None = None) -> float:
     )
 
 
-def _described(name: str) -> dict[str, Any]:
+def _flash(board: Board) -> dict[str, Any] | None:
+    """The write budget; None: the board has no flash of ours, or without mpy-cross the program's size is not known."""
+    from tools import flash_life, node_files  # which need this module
+
+    try:
+        budget = flash_life.budget(board)
+    except node_files.NodeFilesError:
+        return None
+    return {**asdict(budget), "words": str(budget)} if budget else None
+
+
+def _described(name: str, *, whole: bool) -> dict[str, Any]:
     try:
         board = load(name)
     except BoardError as error:
@@ -114,6 +125,7 @@ def _described(name: str) -> dict[str, Any]:
         "parts": board.manifest["PARTS"],
         "price_eur": round(price_eur(board), 2),
         "limits": board.manifest["LIMITS"],
+        "flash": _flash(board) if whole else None,
         "problems": check(board),
     }
 
@@ -126,6 +138,8 @@ def _print(row: dict[str, Any], *, whole: bool) -> None:
             print(f"  {part['count']:>3} x {part['price_eur']:>6.2f}  {part['part']}: {part['why']}")
         for limit in row["limits"]:
             print(f"  limit: {limit}")
+        if row["flash"]:
+            print(f"  flash: {row['flash']['words']}")
     for problem in row["problems"]:
         print(f"  WRONG: {problem}")
 
@@ -139,12 +153,13 @@ def main(arguments: Sequence[str]) -> int:
     if options.name is not None and options.name not in names():
         print(f"boards: there is no board {options.name!r}; there are {', '.join(names())}", file=sys.stderr)
         return 1
-    rows = [_described(name) for name in ([options.name] if options.name else names())]
+    whole = options.name is not None
+    rows = [_described(name, whole=whole) for name in ([options.name] if whole else names())]
     if options.json:
         print(json.dumps(rows, indent=1, ensure_ascii=False))
     else:
         for row in rows:
-            _print(row, whole=options.name is not None)
+            _print(row, whole=whole)
     return 1 if any(row["problems"] for row in rows) else 0
 
 

@@ -72,6 +72,7 @@ def littlefs_image(board: Board, files: Mapping[str, bytes]) -> bytes:
         cache_size=max(128, program),  # MicroPython's own is no smaller: it reads small files out of their folder
         lookahead_size=32,
     )
+    disk.makedirs("journal/blocks", exist_ok=True)  # or the node's first start would have to, and be late
     for name, content in files.items():
         try:
             if "/" in name:

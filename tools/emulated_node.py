@@ -5,6 +5,7 @@ transformers on its converter's pins see the home; its relays switch the water h
 """
 
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ class EmulatedNode:
         self._folder = folder
         home = {"profile": str(profile), "speed": unit.pop("speed", 1), "start_hour": unit.pop("start_hour", 0)}
         self._unit = {"name": name, **unit}
-        self._devices = [mains(self._board.board, home)]
+        self._devices = [mains(self._board.board, home), *contactors(self._board.board)]
         self._emulated: EmulatedRP2040 | None = None
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -67,6 +68,16 @@ class EmulatedNode:
     def log(self) -> str:
         """What the emulator has to say: power-ups, resets, and what went wrong."""
         return self._emulated.log() if self._emulated is not None else ""
+
+
+def contactors(board: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The emulator's devices that stand for the contactors with an auxiliary contact."""
+    wanted = ("closed_level", "feedback_pin", "feedback_closed_level")
+    return [
+        {"chip": "contactor", "coil_pin": spec["pin"], **{key: spec[key] for key in wanted}}
+        for spec in board["CONTACTORS"]
+        if spec["feedback_pin"] is not None
+    ]
 
 
 def mains(board: dict[str, Any], home: dict[str, Any]) -> dict[str, Any]:

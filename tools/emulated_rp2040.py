@@ -233,6 +233,10 @@ class EmulatedRP2040:
         """The last 10,000 of them: ("erase" or "program", offset, bytes)."""
         return [(kind, offset, length) for kind, offset, length in self._ask("operations")["operations"]]
 
+    def pages(self) -> list[bytes | None]:
+        """With each of `operations` what was to be programmed; None: a sector was erased."""
+        return [None if page is None else base64.b64decode(page) for page in self._ask("pages")["pages"]]
+
     def flash(self) -> bytes:
         """The 2 MiB that are in the flash."""
         return base64.b64decode(self._ask("flash")["flash"])

@@ -8,10 +8,11 @@ from tools.homes import true_energy_mwh
 
 Journey = tuple[Path, int, int]  # profile, start hour, speed
 ENERGY_LIMIT_PPM = 1000
+_RECORDS = ("readings", "switchings", "node_events", "clocks")
 
 
 def judge(database: Path, journeys: dict[str, Journey]) -> dict[str, Any]:
-    """Figures of a store whose bridge has ended. The profile's start hour is at node time 0 of every node.
+    """Figures of a store whose bridge has ended. The profile's start hour is where each boot of a node begins.
 
     `lost`: sequences missing below the newest one of a journal. `duplicates`: measurements stored more than
     once. `energy_error_ppm`: worst home, of the energy that truly flowed in and out at its grid connection.
@@ -34,26 +35,36 @@ def judge(database: Path, journeys: dict[str, Journey]) -> dict[str, Any]:
 
 
 def _lost(db: sqlite3.Connection, node_id: int) -> int:
-    rows = db.execute(
-        "SELECT epoch, count(*), max(sequence) FROM (SELECT epoch, sequence FROM readings WHERE node_id = :node"
-        " UNION ALL SELECT epoch, sequence FROM switchings WHERE node_id = :node) GROUP BY epoch",
-        {"node": node_id},
+    """Sequences below the newest that neither a record has nor the node has left free."""
+    records = " UNION ALL ".join(
+        f"SELECT epoch, sequence, sequence + 1 AS beyond FROM {table} WHERE node_id = :node"  # noqa: S608 - our own
+        for table in _RECORDS
     )
-    return sum(highest + 1 - count for _, count, highest in rows)
+    free = "SELECT epoch, first, beyond FROM gaps WHERE node_id = :node AND cause = 'skipped by the node'"
+    lost, at = 0, dict.fromkeys((epoch for (epoch,) in db.execute("SELECT epoch FROM journals")), 0)
+    for epoch, first, beyond in db.execute(f"{records} UNION ALL {free} ORDER BY 1, 2", {"node": node_id}):
+        lost += max(0, first - at[epoch])
+        at[epoch] = max(at[epoch], beyond)
+    return lost
 
 
 def _energy_error_ppm(db: sqlite3.Connection, node_id: int, journey: Journey) -> float:
-    """Of channel 0, over all journals of the node: registers as stored against the profile's integral."""
+    """Of channel 0, over all boots of the node: registers as stored against the profile's integral.
+
+    The replay begins anew with each boot. What a power cut took of the interval in progress is no error.
+    """
     profile, start_hour, speed = journey
     wrong = flowed = 0.0
     rows = db.execute(
         "SELECT min(node_end_ms), max(node_end_ms), max(energy_import_mwh) - min(energy_import_mwh),"
-        " max(energy_export_mwh) - min(energy_export_mwh) FROM readings"
-        " WHERE node_id = ? AND channel = 0 GROUP BY epoch",
+        " max(energy_export_mwh) - min(energy_export_mwh), (SELECT max(b.node_time_ms) FROM node_events b"
+        " WHERE (b.node_id, b.epoch) = (r.node_id, r.epoch) AND b.event = 'boot' AND b.sequence < r.sequence) AS boot"
+        " FROM readings r WHERE node_id = ? AND channel = 0 GROUP BY epoch, boot",
         (node_id,),
     )
-    for begin_ms, end_ms, import_mwh, export_mwh in rows:
-        true_import, true_export = true_energy_mwh(profile, start_hour, speed, begin_ms, end_ms)
+    for begin_ms, end_ms, import_mwh, export_mwh, boot in rows:
+        since, until = begin_ms - (boot or 0), end_ms - (boot or 0)
+        true_import, true_export = true_energy_mwh(profile, start_hour, speed, since, until)
         wrong += abs(import_mwh - true_import) + abs(export_mwh - true_export)
         flowed += true_import + true_export
     return wrong / flowed * 1e6 if flowed else 1e6

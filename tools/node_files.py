@@ -13,10 +13,12 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from tools import slim_schema
 from tools.board_shape import file_of
 from tools.boards import Board
 
 FIRMWARE = Path(__file__).resolve().parent.parent / "firmware_mpy"
+SCHEMA = "gridnode/wire/schema.py"
 _NATIVE = re.compile(r"micropython\.(viper|native|asm_\w+)\b")
 _LINE = re.compile(r"line (\d+)")
 
@@ -64,6 +66,8 @@ def _sources(board: Board, main: Path | None, replace: dict[str, bytes]) -> dict
     strange = [name for name in replace if name.endswith(".py") and name not in sources]
     if strange:
         raise NodeFilesError(f"replace: {strange[0]} is not on {board.name}; there are {', '.join(sorted(sources))}")
+    if board.manifest["FLASH_BYTES"] is not None:  # a microcontroller
+        sources[SCHEMA] = slim_schema.source()
     return sources | {name: content for name, content in replace.items() if name in sources}
 
 
@@ -97,8 +101,13 @@ def _imports(path: str, source: bytes) -> Iterator[str]:
 
 
 def _import_statements(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
-    """All but those of a driver inside a function, and those that stand in for a missing module: they are CPython's."""
+    """All but those of a driver inside a function, and those that stand in for a missing module: they are CPython's.
+
+    What is named for the type checker alone is not loaded either.
+    """
     for child in ast.iter_child_nodes(tree):
+        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            continue
         if isinstance(child, ast.Import | ast.ImportFrom):
             yield child
         elif isinstance(child, ast.FunctionDef):
@@ -141,7 +150,7 @@ def _stays_source(board: Board, source: bytes) -> bool:
 def compiled(name: str, source: bytes, arch: str | None) -> bytes:
     """`source` as .mpy, the same bytes wherever it is made; takes 2 ms, the first time. Raises NodeFilesError."""
     native = [f"-march={arch}"] if arch else []
-    command = [_mpy_cross(), "-O2", "-s", name, *native, "-o", "-", "-"]
+    command = [_mpy_cross(), "-O3", "-s", name, *native, "-o", "-", "-"]
     done = subprocess.run(command, input=source, capture_output=True, check=False)
     if done.returncode or not done.stdout:
         said = done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]

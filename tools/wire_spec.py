@@ -14,15 +14,24 @@ from gridnode.wire import schema
 FOLDER = Path(__file__).resolve().parent.parent / "firmware_mpy" / "gridnode" / "wire"
 CDDL, README = "gridnode.cddl", "README.md"
 BEGIN, END = "<!-- made by tools/wire_spec.py from schema.py: -->\n", "<!-- end -->\n"
-HOST_SAYS = (schema.WELCOME, schema.CALL, schema.ACK, schema.PING, schema.REQUEST)
+HOST_SAYS = {schema.WELCOME, schema.CALL, schema.ACK, schema.PING}
+HOST_SAYS |= {schema.REQUEST, schema.STORE, schema.FETCH, schema.MEASURE}
 BASES = f"""\
 uint63 = 0..{schema.INT_MAX}
 int63 = -{schema.INT_MAX}..{schema.INT_MAX}
 short_bytes = bstr .size (0..{schema.TEXT_MAX})
+short_blob = bstr .size (0..{schema.BLOB_MAX})
 short_text = tstr .size (0..{schema.TEXT_MAX})
 texts = [0*{schema.TEXTS_MAX} short_text]
 """
-CDDL_TYPES = {"uint": "uint63", "int": "int63", "bytes": "short_bytes", "text": "short_text", "texts": "texts"}
+CDDL_TYPES = {
+    "uint": "uint63",
+    "int": "int63",
+    "bytes": "short_bytes",
+    "blob": "short_blob",
+    "text": "short_text",
+    "texts": "texts",
+}
 
 
 def _cddl_type(kind: str) -> str:

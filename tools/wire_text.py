@@ -4,17 +4,17 @@ Frames, packets and messages are read by gridnode.wire itself; this file only wo
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gridnode.wire import WireError, frame, packet, schema, session
+from host_bridge import words
 
 NODE, HOST = 0, 1  # who said it
 SPEAKERS = ("node", "host")
 _DROPPED = {"bad_crc": "its CRC is wrong", "bad_cobs": "it is no COBS", "too_long": "too long for a frame"}
 # Ends of the wire's field names, each thousandths of a unit that people read.
 _THOUSANDTHS = {"mwh": "Wh", "mw": "W", "mvar": "var", "mva": "VA", "mv": "V", "ma": "A", "mhz": "Hz", "ms": "s"}
-_WHOLE = {"s": "s", "bytes": "bytes"}
-_QUALITY = {schema.NO_VOLTAGE: "no voltage", schema.CLIPPED: "clipped", schema.SHORT_WINDOW: "short window"}
+_WHOLE = {"s": "s", "bytes": "bytes", "ppm": "ppm", "years": "years", "days": "days"}
 
 
 class Piece(NamedTuple):
@@ -76,9 +76,9 @@ class Reader:
         decoder = self._decoders[piece.speaker]
         before = {cause: getattr(decoder, cause) for cause in _DROPPED}
         said = [_said(piece, data) for data in decoder.feed(piece.raw)]
-        for cause, words in _DROPPED.items():
+        for cause, why in _DROPPED.items():
             if getattr(decoder, cause) > before[cause]:
-                said.append(_problem(piece, f"{len(piece.raw)} bytes that are no frame: {words}: {_start(piece.raw)}"))
+                said.append(_problem(piece, f"{len(piece.raw)} bytes that are no frame: {why}: {_start(piece.raw)}"))
         return said
 
 
@@ -97,8 +97,8 @@ def _said(piece: Piece, data: bytes) -> Said:
     )
 
 
-def _problem(piece: Piece, words: str) -> Said:
-    return Said(piece.at_ns, piece.speaker, "", (), words)
+def _problem(piece: Piece, why: str) -> Said:
+    return Said(piece.at_ns, piece.speaker, "", (), why)
 
 
 def _start(raw: bytes) -> str:
@@ -110,7 +110,7 @@ def line(said: Said, clock: Callable[[int], str]) -> str:
     arrow = f"{clock(said.at_ns)} {SPEAKERS[said.speaker]} {'->' if said.speaker == NODE else '=>'} "
     if said.problem:
         return f"{arrow}! {said.problem}"
-    return arrow + " ".join([f"{said.name:<9}", *(worded(*field) for field in said.fields)]).rstrip()
+    return arrow + " ".join([f"{said.name:<9}", *(worded(*field) for field in said.fields), *_meaning(said)]).rstrip()
 
 
 def as_object(said: Said) -> dict[str, object]:
@@ -126,9 +126,9 @@ def worded(name: str, kind: str, value: object) -> str:
     """One field with its unit, e.g. `voltage_rms=230.014 V`; an index of the schema's tables as its word."""
     if value is None:
         return f"{_without_unit(name)}=unknown"
-    words = schema.NAMES.get(kind.rstrip("?"))
-    if words is not None and isinstance(value, int):
-        return f"{name}={_spaced(words[value])}"
+    names = schema.NAMES.get(kind.rstrip("?"))
+    if names is not None and isinstance(value, int):
+        return f"{name}={_spaced(names[value])}"
     if isinstance(value, bytes):
         return f"{name}={value.hex()}"
     if isinstance(value, list):
@@ -136,6 +136,15 @@ def worded(name: str, kind: str, value: object) -> str:
     if not isinstance(value, int):
         return f"{name}={_spaced(str(value))}"
     return f"quality={_quality(value)}" if name == "quality" else _measured(name, value)
+
+
+def _meaning(said: Said) -> list[str]:
+    """What an event's numbers mean, in a sentence."""
+    if said.name != schema.MESSAGES[schema.EVENT][0]:
+        return []
+    told: dict[str, Any] = {name: value for name, _, value in said.fields}
+    kind = schema.EVENTS[told["event"]]
+    return [f"({words.event(kind, told['index'], told['value'], told['duration_ms'], (), ())[1]})"]
 
 
 def _measured(name: str, value: int) -> str:
@@ -154,9 +163,7 @@ def _without_unit(name: str) -> str:
 
 
 def _quality(bits: int) -> str:
-    known = [word for bit, word in _QUALITY.items() if bits & bit]
-    unknown = bits & ~sum(_QUALITY)
-    return _spaced("+".join(known + [f"{unknown:#x}"] * bool(unknown)) or "good")
+    return _spaced(words.quality(bits).replace(", ", "+"))
 
 
 def _spaced(text: str) -> str:

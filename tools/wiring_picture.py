@@ -49,6 +49,7 @@ COLOURS = {
     "relay": "relay",
     "feedback": "feedback",
     "button": "panel",
+    "sense": "panel",
     "led": "panel",
 }
 LEGEND = {

@@ -8,7 +8,7 @@ LINK = {"driver": "pty"}  # unit.json says where: link_path
 # The shunt drops 40 mV at 20 A; the chip measures up to 81.9 mV. Bus 1 is GPIO2 and GPIO3.
 METER = {"driver": "ina226", "bus": 1, "address": 0x40, "shunt_uohm": 2000, "largest_ma": 20_000}
 
-CHANNELS = [{"name": "battery"}]  # current out of the battery is import
+CHANNELS = [{"name": "battery", "load": False}]  # current out of the battery is import
 
 CONTACTORS = [
     {
@@ -22,6 +22,22 @@ CONTACTORS = [
         "min_on_s": 3,
         "min_off_s": 3,
         "max_hold_s": 900,
+        "feedback_ms": 200,  # the auxiliary contact must agree after so long
+        "retry_after_s": 60,  # after a trip, while the lease still runs
+        "retries": 3,  # within retry_window_s; one trip more locks out
+        "retry_window_s": 3600,
+        "protection": {  # None: there is none. Each limit may be None
+            "channel": "battery",
+            "over_current_ma": 15_000,  # inverse time, IEC 60255-151 extremely inverse: twice as much for 40 s / 3
+            "time_multiplier_ms": 500,  # IEC 60255-151, extremely inverse: twice the current trips after 13 s
+            "instant_ma": None,  # beyond this, after a half period
+            "over_voltage_mv": 15_000,
+            "under_voltage_mv": 10_800,
+            "over_frequency_mhz": None,
+            "under_frequency_mhz": None,
+            "hold_off_ms": 2000,  # of voltage and frequency
+            "without_meter": "stay",  # or "open": when the meter itself fails
+        },
         "safe": "open",
         "interlock": "one at a time",  # name of an interlock group: of its members one at most is closed
     },
@@ -36,6 +52,22 @@ CONTACTORS = [
         "min_on_s": 3,
         "min_off_s": 3,
         "max_hold_s": 900,
+        "feedback_ms": 200,  # the auxiliary contact must agree after so long
+        "retry_after_s": 60,  # after a trip, while the lease still runs
+        "retries": 3,  # within retry_window_s; one trip more locks out
+        "retry_window_s": 3600,
+        "protection": {  # None: there is none. Each limit may be None
+            "channel": "battery",
+            "over_current_ma": 15_000,  # inverse time, IEC 60255-151 extremely inverse: twice as much for 40 s / 3
+            "time_multiplier_ms": 500,  # IEC 60255-151, extremely inverse: twice the current trips after 13 s
+            "instant_ma": None,  # beyond this, after a half period
+            "over_voltage_mv": 15_000,
+            "under_voltage_mv": 10_800,
+            "over_frequency_mhz": None,
+            "under_frequency_mhz": None,
+            "hold_off_ms": 2000,  # of voltage and frequency
+            "without_meter": "stay",  # or "open": when the meter itself fails
+        },
         "safe": "open",
         "interlock": "one at a time",
     },
@@ -44,3 +76,4 @@ CONTACTORS = [
 BUTTON = None
 LED = None
 WATCHDOG_MS = None  # the system's service manager restarts the program
+POWER_FAIL = None  # no pin tells that the supply is going

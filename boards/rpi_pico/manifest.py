@@ -24,7 +24,7 @@ HEADER = {
     "numbers": "around",
     "usb": "top",
 }  # fmt: skip
-ONBOARD = {25: "green LED"}
+ONBOARD = {24: "VBUS sense", 25: "green LED"}
 
 # side: of the board. wires: terminal of the part -> pin of the header. beyond: what hangs behind the part.
 WIRING = [

@@ -16,6 +16,7 @@ METER = {"driver": "rp2040_adc", "voltage_pin": 26}
 CHANNELS = [
     {
         "name": "grid",
+        "load": False,  # it may export
         "pin": 27,
         "voltage_nv_per_count": 195_312_500,
         "current_na_per_count": 31_250_000,
@@ -23,6 +24,7 @@ CHANNELS = [
     },
     {
         "name": "water heater",
+        "load": True,  # it never exports: if it seems to, its transformer is the wrong way round
         "pin": 28,
         "voltage_nv_per_count": 195_312_500,
         "current_na_per_count": 31_250_000,
@@ -41,6 +43,22 @@ CONTACTORS = [
         "min_on_s": 3,
         "min_off_s": 3,
         "max_hold_s": 900,
+        "feedback_ms": 200,  # the auxiliary contact must agree after so long
+        "retry_after_s": 60,  # after a trip, while the lease still runs
+        "retries": 3,  # within retry_window_s; one trip more locks out
+        "retry_window_s": 3600,
+        "protection": {  # None: there is none. Each limit may be None
+            "channel": "water heater",
+            "over_current_ma": 16_000,
+            "time_multiplier_ms": 50,  # IEC 60255-151, extremely inverse: twice the current trips after 1.3 s
+            "instant_ma": 40_000,  # beyond this, after a half period
+            "over_voltage_mv": 264_000,
+            "under_voltage_mv": 196_000,
+            "over_frequency_mhz": 51_500,
+            "under_frequency_mhz": 47_500,
+            "hold_off_ms": 500,  # of voltage and frequency
+            "without_meter": "stay",  # or "open": when the meter itself fails
+        },
         "safe": "open",
         "interlock": "one at a time",
     },
@@ -54,11 +72,28 @@ CONTACTORS = [
         "min_on_s": 3,
         "min_off_s": 3,
         "max_hold_s": 900,
+        "feedback_ms": 200,  # the auxiliary contact must agree after so long
+        "retry_after_s": 60,  # after a trip, while the lease still runs
+        "retries": 3,  # within retry_window_s; one trip more locks out
+        "retry_window_s": 3600,
+        "protection": {  # None: there is none. Each limit may be None
+            "channel": "grid",
+            "over_current_ma": 32_000,
+            "time_multiplier_ms": 50,  # IEC 60255-151, extremely inverse: twice the current trips after 1.3 s
+            "instant_ma": 44_000,  # beyond this, after a half period
+            "over_voltage_mv": 264_000,
+            "under_voltage_mv": 196_000,
+            "over_frequency_mhz": 51_500,
+            "under_frequency_mhz": 47_500,
+            "hold_off_ms": 500,  # of voltage and frequency
+            "without_meter": "stay",  # or "open": when the meter itself fails
+        },
         "safe": "open",
         "interlock": "one at a time",
     },
 ]
 
-BUTTON = {"pin": 22, "pressed_level": 0}  # opens every contactor
+BUTTON = {"pin": 22, "pressed_level": 0, "timeout_s": 900}  # opens every contactor
 LED = None  # on a pin of the radio chip: lighting it goes through the radio's driver, which the node does not load
 WATCHDOG_MS = 4000
+POWER_FAIL = None  # no pin tells that the supply is going

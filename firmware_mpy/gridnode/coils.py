@@ -16,7 +16,8 @@ def _coil(board, spec: dict):
     if driver == "relay":
         from gridnode.drivers.relay import Relay
 
-        return Relay(spec["pin"], spec["closed_level"])
+        level = spec.get("feedback_closed_level", 0)
+        return Relay(spec["pin"], spec["closed_level"], spec["feedback_pin"], level)
     if driver == "gpiod":
         from gridnode.drivers.gpiod_relay import open_relay
 

@@ -41,6 +41,7 @@ Limit = Annotated[int, Query(ge=1, le=MOST_ROWS)]
 REFUSAL_CODES = {
     Refusal.UNKNOWN_NODE: 404,
     Refusal.UNKNOWN_CONTACTOR: 404,
+    Refusal.BAD_DOCUMENT: 422,
     Refusal.BAD_TARGET: 422,
     Refusal.BAD_HOLD: 422,
     Refusal.PENDING: 409,
@@ -119,15 +120,24 @@ class Api:
         command = await self._dispatch.request(
             request.node, request.contactor, request.target, request.hold_s, asked_by="api", reason=request.reason
         )
-        return JSONResponse(CommandBody.of(command).model_dump(), _code(command))
+        return JSONResponse(CommandBody.of(command).model_dump(), answer_code(command))
 
     async def commands(self, limit: Limit = 100) -> list[CommandBody]:
         """Commands and their outcomes, newest first."""
         return [CommandBody.of(command) for command in await self._store.commands(limit)]
 
-    async def events(self, limit: Limit = 100) -> list[EventBody]:
-        """Events that are stored, newest first."""
-        return [EventBody(**event._asdict()) for event in await self._store.events(limit)]
+    async def events(
+        self,
+        limit: Limit = 100,
+        node: Annotated[str, Query(max_length=200, description="of this node alone")] = "",
+        start: Annotated[str, Query(description="as for readings")] = "0",
+    ) -> list[EventBody]:
+        """Events that are stored, the last first; those that nodes recorded while away come when they are back."""
+        try:
+            start_ms = _moment_ms(start, datetime.now(self._zone))
+        except ValueError as error:
+            raise HTTPException(422, str(error)) from None
+        return [EventBody(**event._asdict()) for event in await self._store.events(limit, node, start_ms)]
 
     async def event_stream(self) -> StreamingResponse:
         """Events as they happen: text/event-stream, one JSON object each. A slow reader loses the oldest."""
@@ -175,7 +185,8 @@ async def store_unreadable(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": str(error)}, 503)
 
 
-def _code(command: Command) -> int:
+def answer_code(command: Command) -> int:
+    """The HTTP code that tells what became of a command."""
     if command.verdict is Verdict.APPLIED:
         return 200
     return REFUSAL_CODES[command.refusal] if command.refusal else 504

@@ -18,7 +18,7 @@ class CommandRequest(BaseModel):
 
     node: str = Field(max_length=200)
     contactor: str = Field(max_length=200, description="its name, as in /api/nodes")
-    target: str = Field(max_length=20, description="open or closed")
+    target: str = Field(max_length=20, description="open, closed or reset")
     hold_s: int = Field(0, strict=True, description="after this the node goes back to open by itself; for closing")
     reason: str = Field("", max_length=200)
 
@@ -74,6 +74,20 @@ class ContactorBody(BaseModel):
     last: CommandBody | None
 
 
+class VitalsBody(BaseModel):
+    """How the node itself is doing, as it last said."""
+
+    time_ms: int
+    heap_free_bytes: int | None
+    saves: int = Field(description="writes of registers and journal since its boot")
+    flash_years: int | None = Field(description="that its flash lasts at this rate, by the maker's figure")
+    journal_days: int = Field(description="that its journal reaches back when full")
+    plan_version: int = Field(description="0: none")
+    plan_until_unix_s: int
+    calibration_version: int
+    clock_known: bool = Field(description="whether the node knows the time of day")
+
+
 class NodeBody(BaseModel):
     """What is known of one node now. Live values of a node that is not online are the last ones heard."""
 
@@ -93,6 +107,7 @@ class NodeBody(BaseModel):
     channels: list[ChannelBody]
     contactors: list[ContactorBody]
     counters: dict[str, int]
+    vitals: VitalsBody | None
 
     @classmethod
     def of(cls, view: NodeView, pending: Pending, last: Pending, now_ms: int) -> "NodeBody":
@@ -100,6 +115,7 @@ class NodeBody(BaseModel):
         return cls(
             **plain,
             active_power_mw=view.active_power_mw(),
+            vitals=VitalsBody(**view.vitals._asdict()) if view.vitals else None,
             channels=[_channel(view, number, name) for number, name in enumerate(view.channels)],
             contactors=[
                 _contactor(name, view.contactor_reports.get(number), pending.get((view.name, name)),
@@ -142,7 +158,8 @@ class ReadingsBody(BaseModel):
     rows: list[dict[str, int | str | None]]
 
 
-_PLAIN = tuple(name for name in NodeBody.model_fields if name not in ("active_power_mw", "channels", "contactors"))
+_MADE = ("active_power_mw", "channels", "contactors", "vitals")
+_PLAIN = tuple(name for name in NodeBody.model_fields if name not in _MADE)
 
 
 def _channel(view: NodeView, number: int, name: str) -> ChannelBody:

@@ -220,9 +220,9 @@ class Store:
         """The newest commands, newest first."""
         return await self._read(self._reader.commands, limit)
 
-    async def events(self, limit: int) -> list[Event]:
-        """The newest events that are stored, newest first."""
-        return await self._read(self._reader.events, limit)
+    async def events(self, limit: int, node: str = "", since_ms: int = 0) -> list[Event]:
+        """The events stored last, the last first: all, or of one node, or of `since_ms` and later."""
+        return await self._read(self._reader.events, limit, node, since_ms)
 
     async def nodes(self) -> list[str]:
         """The names of all nodes that ever sent something, in order."""
@@ -291,6 +291,8 @@ class Store:
                 text += f"; {self._fault.forgotten} readings were let go meanwhile and are asked for again"
             self._fault = None
             self._log.add("info", "store recovered", text)
+        for event in committed.told:
+            self._log.show(event)
         if committed.identities:
             self._on_committed(committed.identities)
 

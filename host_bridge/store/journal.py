@@ -8,6 +8,8 @@ from host_bridge.store import tables
 LAST = (1 << 63) - 1  # SQLite's largest integer: the sequence that would need a successor beyond it is not tracked
 JOURNALS_KEPT = 10_000  # in memory; those of a node that reboots for ever are read again when needed
 
+LONGEST_SKIP = 1000  # a node leaves some tens of sequences free
+
 JournalKey = tuple[str, int]  # node, journal epoch
 
 
@@ -128,11 +130,13 @@ class Journals:
         if row is None:
             return Journal()
         journal = Journal(row[0], kept=True)
-        for table in ("readings", "switchings"):
+        for table in tables.RECORDS.values():
             which = f"FROM {table} WHERE (node_id, epoch) = (?, ?) AND sequence >= ? ORDER BY sequence"
             journal.take(sequence for (sequence,) in tables.fetch(db, ["sequence"], which, (*ids, row[0])))
         gaps = "SELECT first, beyond FROM gaps WHERE (node_id, epoch) = (?, ?) AND beyond > ? ORDER BY first"
         for first, beyond in db.execute(gaps, (*ids, row[0])).fetchall():
+            if first > journal.next_sequence:  # skipped by the node; what it has lost always reaches down to the rest
+                journal.take(range(first, min(beyond, first + LONGEST_SKIP)))
             journal.skip(first, beyond)
         return journal
 

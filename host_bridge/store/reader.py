@@ -112,9 +112,11 @@ class Reader:
         columns = tuple(field.name for field in fields(Command))
         return [_command(row) for row in self._fetch(columns, "FROM commands ORDER BY number DESC LIMIT ?", (limit,))]
 
-    def events(self, limit: int) -> list[Event]:
-        """The newest events, newest first."""
-        rows = self._fetch(Event._fields, "FROM events ORDER BY number DESC LIMIT ?", (limit,))
+    def events(self, limit: int, node: str = "", since_ms: int = 0) -> list[Event]:
+        """The events stored last, the last first: all, or of one node, or of `since_ms` and later."""
+        which = "(:node = '' OR node = :node) AND time_ms >= :since_ms"
+        parameters = {"limit": limit, "node": node, "since_ms": since_ms}
+        rows = self._fetch(Event._fields, f"FROM events WHERE {which} ORDER BY number DESC LIMIT :limit", parameters)
         return [Event(*row) for row in rows]
 
     def _node_id(self, node: str) -> int | None:

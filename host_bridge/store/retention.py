@@ -38,7 +38,8 @@ def _raw(db: sqlite3.Connection, before_ms: int) -> bool:
     which = "WHERE (node_id, epoch) = (?, ?) AND time_ms < ? AND sequence"
     db.execute(f"DELETE FROM readings {which} BETWEEN ? AND ?", (*journal, before_ms, first, last))
     rolled = "(SELECT rolled_sequence FROM journals WHERE (node_id, epoch) = (?, ?))"
-    db.execute(f"DELETE FROM switchings {which} < {rolled}", (*journal, before_ms, *journal))
+    for table, kept in (("switchings", ""), ("node_events", " AND event <> 'boot'")):  # boots bound what a clock tells
+        db.execute(f"DELETE FROM {table} {which} < {rolled}{kept}", (*journal, before_ms, *journal))
     db.execute("DELETE FROM marks WHERE (hour, node_id, epoch) = (?, ?, ?)", (hour, node_id, epoch))
     return True
 

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from host_bridge.model import Reading, StoreError
+from host_bridge.model import ClockRecord, NodeEvent, Reading, StoreError, Switching
 
 APPLICATION_ID = 0x67724E58  # "grNX": this file is ours
 BUSY_TIMEOUT_MS = 1000
@@ -66,13 +66,45 @@ _FIRST = (
     finished_ms INTEGER NOT NULL)""",
 )
 
+# Nodes record more than readings and switchings, and records may come long after the boot that made them.
+_SECOND = (
+    # The columns of node_events and clocks are the fields of NodeEvent and ClockRecord, in their order.
+    """CREATE TABLE node_events (
+    node_id INTEGER NOT NULL, epoch INTEGER NOT NULL, sequence INTEGER NOT NULL, event TEXT NOT NULL,
+    subject INTEGER NOT NULL, time_ms INTEGER NOT NULL, node_time_ms INTEGER NOT NULL, value INTEGER,
+    duration_ms INTEGER NOT NULL, quality INTEGER NOT NULL,
+    PRIMARY KEY (node_id, epoch, sequence)) WITHOUT ROWID""",
+    """CREATE TABLE clocks (                              -- node time and Unix time of one moment of a node's boot
+    node_id INTEGER NOT NULL, epoch INTEGER NOT NULL, sequence INTEGER NOT NULL,
+    node_time_ms INTEGER NOT NULL, unix_ms INTEGER NOT NULL,
+    PRIMARY KEY (node_id, epoch, sequence)) WITHOUT ROWID""",
+    "ALTER TABLE switchings ADD COLUMN quality INTEGER NOT NULL DEFAULT 0",
+    # Of an event that a node has recorded: by these its time is corrected.
+    "ALTER TABLE events ADD COLUMN node_id INTEGER",
+    "ALTER TABLE events ADD COLUMN epoch INTEGER",
+    "ALTER TABLE events ADD COLUMN sequence INTEGER",
+    "CREATE INDEX events_of_nodes ON events (node_id, epoch, sequence) WHERE node_id IS NOT NULL",
+    # TIME_UNSURE: few rows, and looked for at every step of the rollups.
+    *(
+        f"CREATE INDEX unsure_{table} ON {table} (node_id, epoch, sequence) WHERE quality & 512"
+        for table in ("readings", "switchings", "node_events")
+    ),
+)
+
 # One step a schema version: a file of version n gets STEPS[n:]. Never change a step that was released; add one.
-STEPS: list[Sequence[str]] = [_FIRST]
+STEPS: list[Sequence[str]] = [_FIRST, _SECOND]
 
 # What is carried over from a damaged file, as far as it can be read; raw readings stay in it.
 ESSENTIAL = ("nodes", "journals", "registers")
-SALVAGED = ("rollup_day", "rollup_quarter", "rollup_minute", "commands", "gaps", "events")
+SALVAGED = ("rollup_day", "rollup_quarter", "rollup_minute", "commands", "gaps", "events", "node_events", "clocks")
 
+# Where the records of a journal are.
+RECORDS: dict[type[Reading | Switching | NodeEvent | ClockRecord], str] = {
+    Reading: "readings",
+    Switching: "switchings",
+    NodeEvent: "node_events",
+    ClockRecord: "clocks",
+}
 READING_COLUMNS = ("node_id", "epoch", *Reading._fields[2:])
 
 

@@ -7,14 +7,14 @@ database cannot be written; then nothing was changed, the connection is dropped 
 import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import tzinfo
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from host_bridge.model import Event, Reading, Record, StoreError, Switching, Verdict
+from host_bridge.model import Event, NodeEvent, Record, Skipped, StoreError, Switching, Verdict
 from host_bridge.store import retention, tables
 from host_bridge.store.journal import LAST, JournalKey, Journals
 from host_bridge.store.walk import Walk
@@ -36,6 +36,7 @@ class Committed(NamedTuple):
 
     identities: list[tuple[str, int, int]]  # (node, epoch, sequence) of all records of the batch, durable now
     new: int  # the others were there before
+    told: list[Event]  # what people are to read of the new ones; kept already
 
 
 class Note(NamedTuple):
@@ -114,14 +115,14 @@ class Writer:
         """Store a batch in one transaction. When this returns, all of it has survived a power cut."""
         identities = [record[:3] for record in batch.records]
         try:
-            return Committed(identities, self._commit(batch, refused=[]))
+            return Committed(identities, *self._commit(batch, refused=[]))
         except OverflowError:
             refused = [record for record in batch.records if not _fits(record)]
             fitting = [record for record in batch.records if _fits(record)]
-            new = self._commit(batch._replace(records=fitting), refused)
+            new, told = self._commit(batch._replace(records=fitting), refused)
             text = f"{len(refused)} readings hold numbers of more than 64 bits and cannot be kept"
             self.notes.append(Note("error", "readings refused", text, refused[0].node))
-            return Committed(identities, new + len(refused))
+            return Committed(identities, new + len(refused), told)
 
     def roll_up(self) -> bool:
         """Take one bounded step of the rollups; True when there is more to do."""
@@ -133,9 +134,9 @@ class Writer:
             rolled = self._walk.step(db, self._journals)
         for key, sequence in rolled.items():
             journal = unrolled.pop(key)
-            journal.rolled_sequence = sequence
-            if sequence < journal.next_sequence:
+            if journal.rolled_sequence < sequence < journal.next_sequence:
                 unrolled[key] = journal  # at the end: every journal gets its turn
+            journal.rolled_sequence = sequence  # one that waits for a clock is taken up again with its next record
         names = {node_id: node for node, node_id in self._journals.node_ids.items()}
         for doubt in self._walk.new_doubts():
             text = f"channel {doubt.channel}: {doubt.text}"
@@ -149,34 +150,56 @@ class Writer:
         with self._transaction() as db:
             return retention.step(db, now_ms, days)
 
-    def _commit(self, batch: Batch, refused: list[Record]) -> int:
-        """Store `batch`, note `refused` as gaps; how many records were new."""
+    def _commit(self, batch: Batch, refused: list[Record]) -> tuple[int, list[Event]]:
+        """Store `batch`, note `refused` as gaps; how many records were new, and what people are to read of them."""
+        kinds: defaultdict[type, list[Record]] = defaultdict(list)
+        for record in batch.records:
+            kinds[type(record)].append(record)
         arriving: defaultdict[JournalKey, list[int]] = defaultdict(list)
         for record in chain(batch.records, refused):
             arriving[record[0], record[1]].append(record[2])
         with self._transaction() as db:
             for key in chain(arriving, batch.floors):
                 self._journals.keep(db, key)
-            new = self._insert(db, batch.records)
+            told = self._untold(db, [*kinds[Switching], *kinds[NodeEvent]])
+            new = self._insert(db, kinds)
             lost = {
                 key: self._journals[key].gaps_below(oldest, arriving.get(key, ()))
                 for key, oldest in batch.floors.items()
             }
             self._insert_gaps(db, lost, "lost on the node")
             self._insert_gaps(db, _gaps_of(refused), "refused")
-            tables.insert(db, "events", 6, [value for event in batch.events for value in (None, *event)])
+            self._insert_gaps(db, _gaps_of(kinds[Skipped]), "skipped by the node")
+            rows: list[tuple[Any, ...]] = [(None, *event, None, None, None) for event in batch.events]
+            rows += [(None, *event, self._journals.node_ids[key[0]], *key[1:]) for key, event in told.items()]
+            tables.insert(db, "events", 9, list(chain.from_iterable(rows)))
             tables.insert(db, "commands", 13, list(chain.from_iterable(batch.commands.values())), verb="REPLACE")
         for key, sequences in arriving.items():
             self._journals[key].take(sequences)
         self._give_up(lost)
         self._journals.note_unrolled(chain(arriving, lost))
-        return new
+        return new + len(kinds[Skipped]), list(told.values())
 
-    def _insert(self, db: sqlite3.Connection, records: list[Record]) -> int:
+    def _untold(self, db: sqlite3.Connection, records: list[Record]) -> dict[tuple[str, int, int], Event]:
+        """What people are to read of those that are not stored yet, by their identity."""
+        told: dict[tuple[str, int, int], Event] = {}
+        for record in records:
+            if isinstance(record, (Switching, NodeEvent)) and record.told is not None:
+                node, epoch, sequence = record[:3]
+                which = f"FROM {tables.RECORDS[type(record)]} WHERE (node_id, epoch, sequence) = (?, ?, ?)"
+                if not db.execute(f"SELECT 1 {which}", (self._journals.node_ids[node], epoch, sequence)).fetchone():
+                    told.setdefault(record[:3], record.told)
+        return told
+
+    def _insert(self, db: sqlite3.Connection, kinds: Mapping[type, list[Record]]) -> int:
         new = 0
-        for kind, table in ((Reading, "readings"), (Switching, "switchings")):
+        for kind, table in tables.RECORDS.items():
+            rows: Iterable[tuple[Any, ...]] = kinds[kind]
             columns = len(kind._fields)
-            flat = list(chain.from_iterable(record for record in records if type(record) is kind))
+            if kind in (Switching, NodeEvent):  # their last field is not a column
+                columns -= 1
+                rows = (row[:-1] for row in rows)
+            flat = list(chain.from_iterable(rows))
             flat[::columns] = [self._journals.node_ids[str(node)] for node in flat[::columns]]
             new += tables.insert(db, table, columns, flat, "ON CONFLICT DO NOTHING")
         return new
@@ -188,7 +211,8 @@ class Writer:
             for (node, epoch), ranges in gaps.items()
             for first, beyond in ranges
         ]
-        tables.insert(db, "gaps", 6, list(chain.from_iterable(rows)), verb="REPLACE")
+        widened = "ON CONFLICT DO UPDATE SET beyond = max(beyond, excluded.beyond)"
+        tables.insert(db, "gaps", 6, list(chain.from_iterable(rows)), widened)
 
     def _give_up(self, lost: Gaps) -> None:
         for key, ranges in lost.items():
@@ -262,9 +286,13 @@ def _fits(record: Record) -> bool:
     return all(type(value) is not int or -LAST <= value <= LAST for value in record)
 
 
-def _gaps_of(records: list[Record]) -> Gaps:
+def _gaps_of(records: Iterable[Record]) -> Gaps:
+    """Their sequences as ranges, each as long as it goes."""
     gaps: defaultdict[JournalKey, list[tuple[int, int]]] = defaultdict(list)
-    for record in records:
-        if record.sequence < LAST:
-            gaps[record.node, record.journal_epoch].append((record.sequence, record.sequence + 1))
+    for node, epoch, sequence in sorted({record[:3] for record in records}):
+        ranges = gaps[node, epoch]
+        if ranges and ranges[-1][1] == sequence:
+            ranges[-1] = (ranges[-1][0], sequence + 1)
+        elif sequence < LAST:
+            ranges.append((sequence, sequence + 1))
     return gaps

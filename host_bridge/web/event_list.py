@@ -1,5 +1,6 @@
 """The event list, newest first."""
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import datetime, tzinfo
 
@@ -33,12 +34,15 @@ class EventList:
         mark(self._empty, hidden=bool(self._shown))
 
     def _add(self, event: Event) -> None:
+        """In the order of time: what a node recorded while it was away comes late."""
         moment = datetime.fromtimestamp(event.time_ms / 1000, self._zone)
+        today = datetime.now(self._zone).date()
         with self._list, box("li", f"level-{event.level}") as row:
-            stamp = Text("time", moment.strftime("%H:%M:%S"))
+            stamp = Text("time", moment.strftime("%H:%M:%S" if moment.date() == today else "%d %b %H:%M"))
             stamp.props.update({"datetime": moment.isoformat(), "title": moment.strftime("%Y-%m-%d %H:%M:%S")})
             Text("span", event.level, "level")
             Text("span", event.node, "node")
             Text("span", event.text, "text")
-        row.move(target_index=0)
-        self._shown.append((event, row))
+        position = bisect_right(self._shown, event.time_ms, key=lambda shown: shown[0].time_ms)
+        row.move(target_index=len(self._shown) - position)
+        self._shown.insert(position, (event, row))

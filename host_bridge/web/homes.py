@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from host_bridge import words
 from host_bridge.model import LinkState, Live, NodeView
 from host_bridge.web import units
 from host_bridge.web.elements import Text, attribute, box, choose, mark
@@ -37,6 +38,7 @@ class HomeCard:
             self._board = Text("p", "", "note board")
             self._build_power()
             self._channels = [_ChannelRow(name) for name in view.channels] if len(view.channels) > 1 else []
+            self._trouble = Text("p", "", "note trouble")
             self._energy = EnergyToday()
             self._switches = [
                 SwitchPanel(view.name, number, name, holds_s, dispatch) for number, name in enumerate(view.contactors)
@@ -64,6 +66,9 @@ class HomeCard:
         self._show_power(view, online, now_ms)
         for number, row in enumerate(self._channels):
             row.show(view.live.get(number))
+        trouble = quality_words(view) if online else ""
+        self._trouble.show(trouble)
+        mark(self._trouble, hidden=not trouble)
         self._energy.show(energy)
         for switch in self._switches:
             switch.tick(view, now_ms)
@@ -99,6 +104,17 @@ class _ChannelRow:
 def shape(view: NodeView) -> tuple[object, ...]:
     """What a card's make-up depends on."""
     return view.channels, view.contactors, view.max_hold_s
+
+
+def quality_words(view: NodeView) -> str:
+    """What is wrong with the newest figures and what to do, channel by channel; empty when all are good."""
+    told = []
+    for number, name in enumerate(view.channels):
+        live = view.live.get(number)
+        if live is not None and live.quality:
+            cures = words.cures(live.quality)
+            told.append(f"{name}: {words.quality(live.quality)}" + (f" ({cures})" if cures else ""))
+    return "; ".join(told)
 
 
 def last_known(view: NodeView, now_ms: int) -> str:

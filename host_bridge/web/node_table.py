@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from host_bridge.model import NodeView
+from host_bridge.model import NodeView, Vitals
+from host_bridge.times import in_words
 from host_bridge.web import units
 from host_bridge.web.elements import Text, box, choose, mark
 from host_bridge.web.homes import LINK_WORDS
@@ -15,6 +16,7 @@ COLUMNS = (
     "Round trip",
     "Board",
     "Firmware",
+    "Kept on the node",
     "Readings",
     "Dropped frames",
 )
@@ -67,11 +69,35 @@ class _Row:
             units.scaled(view.round_trip_ms, 0, "ms", divisor=1),
             view.board or units.NOTHING,
             view.firmware or units.NOTHING,
+            vitals_words(view.vitals, now_ms),
             f"{view.counters.get('readings', 0):,}",
             f"{dropped(view.counters):,}",
         )
         for cell, text in zip(self._cells, texts, strict=True):
             cell.show(text)
+
+
+def vitals_words(vitals: Vitals | None, now_ms: int) -> str:
+    """Plan, calibration, life of the flash, reach of the journal, and whether the node knows the time."""
+    if vitals is None:
+        return units.NOTHING
+    parts = [
+        f"plan {plan_words(vitals, now_ms)}",
+        f"calibration {f'version {vitals.calibration_version}' if vitals.calibration_version else 'none'}",
+        f"journal {vitals.journal_days:,}{units.SPACE}days",
+        "" if vitals.flash_years is None else f"flash {vitals.flash_years:,}{units.SPACE}years",
+        "" if vitals.clock_known else "clock not set",
+    ]
+    return "; ".join(part for part in parts if part)
+
+
+def plan_words(vitals: Vitals, now_ms: int) -> str:
+    """What the node would follow if it were alone."""
+    if not vitals.plan_version:
+        return "none"
+    left_ms = vitals.plan_until_unix_s * 1000 - now_ms
+    until = f"for {in_words(left_ms)}" if left_ms > 0 else "has run out"
+    return f"version {vitals.plan_version}, {until}"
 
 
 def dropped(counters: Mapping[str, int]) -> int:

@@ -3,6 +3,7 @@
 import time
 from typing import TYPE_CHECKING
 
+from host_bridge import words
 from host_bridge.model import Command, ContactorReport, LinkState, NodeView, Verdict
 from host_bridge.web import units
 from host_bridge.web.elements import Text, attribute, box, choose, glyph, mark
@@ -13,19 +14,6 @@ if TYPE_CHECKING:
 HOLDS_S = (10, 60, 300, 900, 1800, 3600)
 HOLD_S = 300  # chosen at first, or the longest allowed when that is less
 OUTCOME_SHOWN_MS = 10 * 60_000
-STATE_WORDS = {"open": ("open", "load off"), "closed": ("closed", "load on")}
-CAUSE_WORDS = {
-    "boot": "since the node started",
-    "request": "by request",
-    "expiry": "because its hold ended",
-    "interlock": "because of an interlock",
-}
-# The reasons of wire/schema.py that deserve more words
-REASON_WORDS = {
-    "min on time": "it was closed too recently to open (min on time)",
-    "min off time": "it was opened too recently to close (min off time)",
-    "interlock": "a condition at the node forbids closing (interlock)",
-}
 
 
 class SwitchPanel:
@@ -48,9 +36,11 @@ class SwitchPanel:
             with box("p", "state", aria_live="polite"):
                 glyph("contactor-open", "when-open")
                 glyph("contactor-closed", "when-closed")
+                glyph("warning", "when-tripped")
                 self._state = Text("strong")
                 self._load = Text("span", "", "load")
         self._cause = Text("p", "", "note cause")
+        self._advice = Text("p", "", "note advice").props("role=alert")
 
     def _build_hold(self) -> None:
         with box("div", "hold", role="timer") as self._hold:
@@ -62,7 +52,7 @@ class SwitchPanel:
     def _build_request(self, holds_s: list[int]) -> None:
         with box("div", "ask"):
             self._close = Text("button", "Switch on", "button primary").on("click", lambda: self._ask("closed"))
-            with box("label", "chooser"):
+            with box("label", "chooser") as self._chooser:
                 Text("span", "for")
                 with box("select", aria_label=f"hold of {self._name} in {self._node}") as chooser:
                     for hold_s in holds_s:
@@ -72,7 +62,9 @@ class SwitchPanel:
                 "change", lambda event: self._choose(event.args), js_handler="(e) => emit(Number(e.target.value))"
             )
             self._open = Text("button", "Switch off", "button").on("click", lambda: self._ask("open"))
-            for button in (self._close, self._open):
+            self._reset = Text("button", "Reset", "button").on("click", lambda: self._ask("reset"))
+            attribute(self._reset, "title", "end the lock-out; it stays open until it is switched on")
+            for button in (self._close, self._open, self._reset):
                 attribute(button, "type", "button")
         self._request = Text("p", "", "note request").props("aria-live=polite")
 
@@ -105,22 +97,37 @@ class SwitchPanel:
         self._show_state(report, online, now_ms)
         self._show_hold(report, self._dispatch.last.get(key), online, now_ms)
         self._show_request(pending, self._dispatch.last.get(key), now_ms)
-        for button in (self._close, self._open):
-            attribute(button, "disabled", None if online and pending is None else True)
-        self._close.show("Extend" if report and report.state == "closed" else "Switch on")
+        self._show_buttons(report.state if report else "", online and pending is None)
+
+    def _show_buttons(self, state: str, may_ask: bool) -> None:
+        for button in (self._close, self._open, self._reset):
+            attribute(button, "disabled", None if may_ask else True)
+        if state == "tripped":
+            attribute(self._close, "disabled", True)
+        locked_out = state == "locked out"
+        for element in (self._close, self._open, self._chooser):
+            mark(element, hidden=locked_out)
+        mark(self._reset, hidden=not locked_out)
+        self._close.show("Extend" if state == "closed" else "Switch on")
 
     def _show_state(self, report: ContactorReport | None, online: bool, now_ms: int) -> None:
-        choose(self._element, "is", report.state if report else "unreported")
+        choose(self._element, "is", report.state.replace(" ", "-") if report else "unreported")
         mark(self._element, stale=not online)
         if report is None:
             self._state.show("not reported")
             self._load.show("")
             self._cause.show("The node has not told its state yet.")
+            self._advise("")
             return
-        state, load = STATE_WORDS[report.state]
-        self._state.show(state if online else f"was {state}")
-        self._load.show(load if online else units.age(now_ms - report.time_ms))
-        self._cause.show(CAUSE_WORDS[report.cause] if online else "The node is not online: its state now is unknown.")
+        self._state.show(report.state if online else f"was {report.state}")
+        self._load.show(words.load(report.state, report.cause) if online else units.age(now_ms - report.time_ms))
+        cause = words.CAUSES[report.cause]
+        self._cause.show(cause if online else "The node is not online: its state now is unknown.")
+        self._advise(words.advice(report.state, report.cause))
+
+    def _advise(self, text: str) -> None:
+        self._advice.show(text)
+        mark(self._advice, hidden=not text)
 
     def _show_hold(self, report: ContactorReport | None, last: Command | None, online: bool, now_ms: int) -> None:
         closed = report is not None and report.state == "closed"
@@ -154,6 +161,8 @@ def holds_up_to(limit_s: int) -> list[int]:
 
 
 def _wish(command: Command) -> str:
+    if command.target == "reset":
+        return "end the lock-out"
     return f"switch on for {units.span(command.hold_s)}" if command.target == "closed" else "switch off"
 
 
@@ -165,5 +174,5 @@ def outcome_words(command: Command, now_ms: int) -> str:
         return f"outcome unknown: {command.detail}"
     wait_ms = command.wait_ms - (now_ms - command.finished_ms)
     again = f" Try again in {units.countdown(wait_ms)}." if wait_ms > 0 else ""
-    reason = REASON_WORDS.get(command.detail, command.detail) or str(command.refusal)
+    reason = words.REASONS.get(command.detail, command.detail) or str(command.refusal)
     return f"refused: {reason}.{again}"

@@ -37,7 +37,7 @@ class LoopNode:
         self._decoder = FrameDecoder()
 
     def _hello(self, node_session: int, now_ms: int) -> list[object]:
-        head = [schema.WIRE_VERSION, schema.digest(), self.name, "loopback", "bench", 1, "power on", now_ms]
+        head = [schema.WIRE_VERSION, schema.digest(), self.name, "loopback", "bench", 1, "power on", now_ms, 0]
         return [*head, node_session, 263, EPOCH, self.ring.oldest, self.ring.next, 1, 900, ["grid"], []]
 
     def _received(self, data: bytes) -> None:

@@ -95,7 +95,7 @@ class Sessions:
 def hello(name: str) -> list[object]:
     """What a node of the bench said when it was greeted."""
     head: list[object] = [schema.HELLO, schema.WIRE_VERSION, schema.digest(), name, "bench", "0", 1, "power on", 0]
-    return [*head, 5, 256, 1, 0, 0, 60, 900, ["grid"], []]
+    return [*head, 0, 5, 256, 1, 0, 0, 60, 900, ["grid"], []]
 
 
 def ours(sessions: Sessions, folder: Path) -> float:

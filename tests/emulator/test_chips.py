@@ -140,6 +140,19 @@ def test_sx1276_sends_with_its_time_on_air_and_hears_its_peer():
     assert flag == "0"
 
 
+def test_sx1276_that_is_silent_reads_as_ones_and_takes_nothing():
+    program = (
+        RADIO.split("put(0x01")[0]
+        + "while True:\n    put(0x0E, b'\\x21')\n    say(get(0x42), get(0x0E))\n    time.sleep_ms(50)"
+    )
+    with board(program, devices=[{"chip": "sx1276"}]) as pico:
+        pico.run(200 * MS)
+        assert said(pico)[-1] == r"b'\x12' b'!'"
+        pico.tell(0, silent=True)
+        pico.run(200 * MS)
+        assert said(pico)[-1] == r"b'\xff' b'\xff'"
+
+
 def test_contactor_follows_its_coil_and_its_feedback_follows_the_contact():
     program = "coil = Pin(15, Pin.OUT, value=0)\ntime.sleep_ms(50)\ncoil(1)\ntime.sleep_ms(50)\ncoil(0)\ntime.sleep(9)"
     device = {"chip": "contactor", "coil_pin": 15, "feedback_pin": 14, "operate_ns": 8 * MS, "release_ns": 5 * MS}

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 @pytest.mark.parametrize("held_up_ms", [700, 1000])  # two laps of the ring, and three: three inputs do not divide two
 def test_samples_lost_while_held_up_are_told_and_make_up_no_energy(tmp_path, held_up_ms):
     stall = f"        feed()\n        if 4000 < now_ms < 4050:\n            __import__('time').sleep_ms({held_up_ms})\n"
-    edits = {"main.py": replace_once("        feed()\n", stall)}
+    edits = {"gridnode/start.py": replace_once("        feed()\n", stall)}
     setup = Setup(scratch=tmp_path, unit={"interval_s": 1}, load=Load(7_000_000), edits=edits)
     with contextlib.closing(benches.open_bench(rigs.load("rp2040_emulated"), setup)) as bench:
         host = Host(bench)

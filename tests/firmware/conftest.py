@@ -1,8 +1,11 @@
 """Gives each firmware test an empty directory in TMPDIR, as tests/run_micropython.py does."""
 
+import sys
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # these tests share waves.py; under MicroPython by their place
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,7 @@
 from gridnode.metering.channel import Channel
 from gridnode.metering.chip_window import ChipWindow
 from gridnode.metering.interval import Interval
-from gridnode.metering.window import NO_VOLTAGE, SHORT_WINDOW
+from gridnode.metering.window import NO_ANSWER, NO_VOLTAGE, SHORT_WINDOW
 
 
 def channel():
@@ -87,3 +87,56 @@ def test_time_does_not_go_back():
     except ValueError:
         return
     raise AssertionError("accepted")
+
+
+def test_skipped_time_says_why_and_only_in_its_interval():
+    made = channel()
+    measure(made, 1000, 3_600_000)
+    made.skip(7000, NO_ANSWER)
+    assert made.live()[-1] == SHORT_WINDOW | NO_ANSWER
+    measure(made, 2000, 3_600_000)
+    assert made.live()[-1] == 0
+    assert made.take_interval()[-1] == SHORT_WINDOW | NO_ANSWER
+    measure(made, 1000, 1000)
+    assert made.take_interval()[-1] == 0
+
+
+def corrected(gains, reactive_mvar=None):
+    made = ChipWindow()
+    made.calibrate(*gains)
+    made.measured(1000, 230_000, 10_000, 2_000_000, 50_000, 0, reactive_mvar)
+    return made.voltage_rms_mv, made.current_rms_ma, made.active_power_mw, made.reactive_power_mvar
+
+
+def test_gains_correct_voltage_current_and_both_powers():
+    assert corrected((0, 0, 0, 0, 0), 900_000) == (230_000, 10_000, 2_000_000, 900_000)
+    assert corrected((20_000, -30_000, 0, 0, 0)) == (234_600, 9700, 1_978_800, None)
+    assert corrected((20_000, -30_000, 0, -1500, 0), 900_000) == (234_600, 9700, 1_977_300, 890_460)
+
+
+def test_a_transformer_turned_round_is_turned_back():
+    assert corrected((0, -2_000_000, 0, 0, 0), -900_000) == (230_000, 10_000, -2_000_000, 900_000)
+
+
+def test_phase_turns_power_where_the_chip_tells_both_its_parts():
+    # 30 degrees more: P cos - Q sin, P sin + Q cos
+    _, _, active_mw, reactive_mvar = corrected((0, 0, 30_000, 0, 0), 900_000)
+    assert abs(active_mw - (2_000_000 * 0.8660254 - 900_000 * 0.5)) < 10
+    assert abs(reactive_mvar - (2_000_000 * 0.5 + 900_000 * 0.8660254)) < 10
+    assert corrected((0, 0, 30_000, 0, 0)) == (230_000, 10_000, 2_000_000, None)
+
+
+def test_the_current_s_noise_goes_off_in_squares_and_never_below_0():
+    assert corrected((0, 0, 0, 0, 6000))[1] == 8000
+    assert corrected((0, 0, 0, 0, 5000))[1] == 8660
+    assert corrected((0, -990_000, 0, 0, 5000))[1] == 0
+
+
+def test_apparent_power_follows_what_was_corrected():
+    made = ChipWindow()
+    made.calibrate(voltage_ppm=100_000)
+    made.measured(1000, 230_000, 10_000, 2_000_000)
+    assert made.apparent_power_mva == 2_530_000
+    made.calibrate()  # nominal again
+    made.measured(1000, 230_000, 10_000, 2_000_000)
+    assert made.apparent_power_mva == 2_300_000

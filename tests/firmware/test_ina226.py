@@ -3,7 +3,7 @@
 from gridnode.drivers.ina226 import Ina226
 from gridnode.metering.channel import Channel
 from gridnode.metering.chip_window import ChipWindow
-from gridnode.metering.window import CLIPPED, NO_VOLTAGE, SHORT_WINDOW
+from gridnode.metering.window import CLIPPED, NO_ANSWER, NO_VOLTAGE, SHORT_WINDOW, UNBELIEVABLE
 
 STEP_MS = 10
 SHUNT_UOHM = 2000
@@ -95,7 +95,8 @@ class Rig:
         return (window.voltage_rms_mv, window.current_rms_ma, window.active_power_mw, window.quality)
 
 
-NO_FIGURES = (None, None, None, SHORT_WINDOW)
+NO_FIGURES = (None, None, None, SHORT_WINDOW | NO_ANSWER)
+IMPOSSIBLE = (None, None, None, SHORT_WINDOW | UNBELIEVABLE)
 
 
 def test_voltage_current_and_power_of_a_direct_current():
@@ -192,6 +193,42 @@ def test_a_chip_that_stops_converting_is_noticed():
     chip.stopped = False
     rig.run(6000)
     assert rig.figures() == (12_000, 5000, 60_000, 0)
+
+
+def test_a_fault_that_is_over_is_no_reason_for_time_lost_later():
+    chip = Chip()
+    chip.absent = True
+    rig = Rig(chip)
+    rig.run(2000)
+    chip.absent = False
+    rig.run(5000)
+    assert rig.channel.take_interval()[-1] == SHORT_WINDOW | NO_ANSWER
+    chip.run(20_000)  # nobody pumps
+    rig.run(22_000)
+    assert rig.channel.take_interval()[-1] == SHORT_WINDOW
+
+
+def test_a_bus_voltage_below_0_is_not_believed():
+    chip = Chip()
+    rig = Rig(chip)
+    rig.run(1000)
+    counted = rig.channel.energy.import_mwh
+    impossible = chip.readfrom_mem_into
+
+    def all_ones(address, register, buffer):
+        impossible(address, register, buffer)
+        if register == 2:
+            buffer[0] = buffer[1] = 0xFF
+
+    chip.readfrom_mem_into = all_ones
+    for until_ms in range(1300, 5000, 100):
+        rig.run(until_ms)
+        assert rig.figures() in (IMPOSSIBLE, (12_000, 5000, 60_000, 0))
+    assert rig.figures() == IMPOSSIBLE and "cannot be" in rig.meter.fault
+    assert rig.channel.energy.import_mwh <= counted + 60_000 * 300 // 3_600_000
+    del chip.readfrom_mem_into
+    rig.run(7000)
+    assert rig.figures() == (12_000, 5000, 60_000, 0) and rig.channel.take_interval()[-1] & UNBELIEVABLE
 
 
 def test_another_chip_at_the_address_is_not_read():

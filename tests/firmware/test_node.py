@@ -3,6 +3,7 @@
 from gridnode.metering.channel import Channel
 from gridnode.metering.window import SAMPLE
 from gridnode.node.node import Identity, Node
+from gridnode.node.ring import Ring
 from gridnode.switching.contactor import Contactor
 from gridnode.wire import cbor, packet, schema
 from gridnode.wire.frame import FrameDecoder
@@ -68,25 +69,58 @@ def unframed(frame, length):
     return decode(packet.body(raw))
 
 
+class Kept(Ring):
+    """A journal whose flash is a list of what was saved."""
+
+    boot_epoch, boot_time_ms, damaged = 6, 0, 0
+    registers = (None, None)
+    must_save = False
+    saved_next = 0
+
+    def __init__(self, records, epoch):
+        super().__init__(records, 96, epoch)
+        self.saved = []
+
+    @property
+    def saves(self):
+        return len(self.saved)
+
+    def save(self, now_ms, registers):
+        self.saved.append((now_ms, registers))
+
+
+SPEC = {
+    "name": "heater",
+    "min_on_s": MIN_ON_MS // 1000,
+    "min_off_s": MIN_OFF_MS // 1000,
+    "max_hold_s": MAX_HOLD_S,
+    "feedback_ms": 200,
+    "retry_after_s": 60,
+    "retries": 3,
+    "retry_window_s": 3600,
+}
+
+
 class Bench:
     """A node with two channels and one contactor, at node time `now_ms`, and a host's part to play."""
 
-    def __init__(self, records=64, interval_s=2):
+    def __init__(self, records=64, interval_s=2, failing=None):
         self.now_ms = 0
         self.coil = []
         self.link = Link()
-        self.contactor = Contactor("heater", self.coil.append, MIN_ON_MS, MIN_OFF_MS, MAX_HOLD_S * 1000)
+        self.contactor = Contactor(SPEC, self.coil.append)
         self.contactor.boot(0)
         self.channels = [Channel("grid", Window(3_600_000)), Channel("pv", Window(-1_800_000))]
         self._numbers = 1000
         self._writer = packet.Writer()
+        self.ring = Kept(records, self.random())
         self.node = Node(
-            Identity("home-01", "bench board", 6, "brown-out"), Meter(self.channels), self.channels, [self.contactor],
-            self.link, self.random, interval_s, records, MAX_HOLD_S,
+            "nowhere", Identity("home-01", "bench board", 6, 0, "brown-out"), Meter(self.channels), self.channels,
+            [self.contactor], self.link, self.random, self.ring, interval_s, MAX_HOLD_S,
+            failing,
         )  # fmt: skip
-        self.ring = self.node.ring
 
-    def random(self):
+    def random(self, bits=30):
         self._numbers += 2
         return self._numbers
 
@@ -109,9 +143,9 @@ class Bench:
     def welcome(self, next_sequence=0, credit=CREDIT):
         self.say([schema.CALL, HOST_SESSION])
         hello = self.of(schema.HELLO)[-1]
-        self.session = hello[9] ^ HOST_SESSION
+        self.session = hello[10] ^ HOST_SESSION
         return self.say(
-            [schema.WELCOME, schema.digest(), hello[9], HOST_SESSION, self.ring.epoch, next_sequence, 0, credit]
+            [schema.WELCOME, schema.digest(), hello[10], HOST_SESSION, self.ring.epoch, next_sequence, 0, credit]
         )
 
     def ask(self, command, target, hold_s=60, contactor=0, expires_ms=None):
@@ -141,24 +175,54 @@ def switchings(bench):
 # Records
 
 
-def test_a_journal_begins_with_the_registers_and_the_boot():
+def test_a_boot_is_recorded_with_the_registers_and_the_contactors():
     bench = Bench()
     assert bench.coil == [False]
+    boot, began = schema.EVENTS.index("boot"), schema.EVENTS.index("registers began")
     assert bench.records() == [
-        [schema.REGISTERS, 0, 0, 0, 0, 0],
-        [schema.REGISTERS, 1, 1, 0, 0, 0],
-        [schema.SWITCHED, 2, 0, 0, 0, schema.CAUSES.index("boot"), 0],
+        [schema.EVENT, 0, boot, 0, 0, 6, 0],
+        [schema.EVENT, 1, began, 0, 0, 0, 0],
+        [schema.REGISTERS, 2, 0, 0, 0, 0],
+        [schema.EVENT, 3, began, 1, 0, 0, 0],
+        [schema.REGISTERS, 4, 1, 0, 0, 0],
+        [schema.SWITCHED, 5, 0, 0, 0, schema.CAUSES.index("boot"), 0],
     ]
 
 
-def test_each_start_has_a_journal_of_its_own():
-    assert Bench().ring.epoch != 0
+def test_registers_and_journal_are_saved_once_a_minute_and_when_the_supply_goes():
+    failing = []
+    bench = Bench(records=200, interval_s=10, failing=lambda: bool(failing))
+    bench.run(200_000)
+    times = [now_ms for now_ms, _ in bench.ring.saved]
+    assert len(times) == 3 and all(b - a >= 59_000 for a, b in zip(times, times[1:])), times
+    assert bench.ring.saved[-1][1][0][0] > 0
+    failing.append(True)
+    bench.run(200_100)
+    assert len(bench.ring.saved) == 4, "not at once"
+    bench.run(200_500)
+    assert len(bench.ring.saved) == 4, "again and again"
+
+
+def test_a_reading_that_goes_bad_is_told_once_and_so_is_that_it_is_good_again():
+    bench = Bench(records=200)
+    bench.run(1_000)
+    bench.channels[0].window.quality = schema.CLIPPED | schema.SHORT_WINDOW
+    bench.run(5_000)
+    bench.channels[0].window.quality = 0
+    bench.run(30_000)
+    quality = schema.EVENTS.index("quality")
+    told = [record[3:] for record in bench.records(schema.EVENT) if record[2] == quality]
+    assert [(index, value) for index, _, value, _ in told] == [(0, schema.CLIPPED), (0, 0)], told
+    assert told[1][1] >= 15_000
+
+
+def test_the_time_of_day_is_recorded_when_it_is_heard_and_when_it_jumps():
     bench = Bench()
-    bench.random()
-    again = Node(
-        Identity("home-01", "b", 7, "x"), Meter(bench.channels), bench.channels, [], Link(), bench.random, 2, 8, 1
-    )
-    assert again.ring.epoch != bench.ring.epoch
+    bench.welcome()
+    for unix_ms in (1_800_000_000_000, 1_800_000_000_100, 1_800_000_100_000):
+        bench.say([schema.PING, bench.session, 1, unix_ms])
+    clocks = [record[2:] for record in bench.records(schema.CLOCK)]
+    assert clocks == [[0, 1_800_000_000_000], [0, 1_800_000_100_000]]
 
 
 def test_intervals_abut_and_their_energy_is_that_of_the_registers():
@@ -203,8 +267,8 @@ def test_without_a_host_it_says_hello_and_keeps_its_records():
     assert 9 <= len(bench.link.sent) <= 11
     (hello,) = bench.say([schema.CALL, HOST_SESSION])
     assert hello[2:8] == [schema.digest(), "home-01", "bench board", hello[5], 6, "brown-out"]
-    assert hello[11:] == [bench.ring.epoch, 0, bench.ring.next, 2, MAX_HOLD_S, ["grid", "pv"], ["heater"]]
-    assert bench.ring.next == 3 + 2 * 5
+    assert hello[12:] == [bench.ring.epoch, 0, bench.ring.next, 2, MAX_HOLD_S, ["grid", "pv"], ["heater"]]
+    assert bench.ring.next == 6 + 2 * 5
 
 
 def test_live_values_come_at_once_then_once_a_second_and_in_a_session_only():
@@ -251,23 +315,23 @@ def test_while_the_line_is_full_nothing_is_taken_from_the_ring_and_commands_are_
 def test_a_ring_that_overflowed_says_from_where_it_has_records():
     bench = Bench(records=8)
     bench.run(20_000)
-    assert (bench.ring.dropped, bench.ring.oldest) == (15, 15)
+    assert (bench.ring.dropped, bench.ring.oldest) == (18, 18)
     (hello,) = bench.say([schema.CALL, HOST_SESSION])
-    assert hello[12:14] == [15, 23]
+    assert hello[13:15] == [18, 26]
     sent = bench.welcome() + bench.run(20_100)
     (floor,) = [message for message in sent if message[0] == schema.FLOOR]
-    assert floor == [schema.FLOOR, bench.ring.epoch, 15]
-    assert [message[1] for message in sent if message[0] in schema.RELIABLE] == list(range(15, 23))
+    assert floor == [schema.FLOOR, bench.ring.epoch, 18]
+    assert [message[1] for message in sent if message[0] in schema.RELIABLE] == list(range(18, 26))
 
 
 def test_a_ring_that_overflows_within_a_session_says_so_with_the_next_acknowledgement():
-    bench = Bench(records=8)
+    bench = Bench(records=10)
     bench.run(4_000)
     bench.welcome()
     bench.run(12_000)  # the host hears all and stores nothing
-    assert bench.of(schema.FLOOR) == [] and bench.ring.oldest == 7
+    assert bench.ring.oldest == 8
     sent = bench.say([schema.ACK, bench.ring.epoch, 0, 0, CREDIT])
-    assert [message for message in sent if message[0] == schema.FLOOR] == [[schema.FLOOR, bench.ring.epoch, 7]]
+    assert [message for message in sent if message[0] == schema.FLOOR] == [[schema.FLOOR, bench.ring.epoch, 8]]
 
 
 def test_acknowledged_records_are_let_go():
@@ -388,9 +452,20 @@ def test_a_node_whose_names_do_not_fit_one_hello_does_not_start():
     for names in (["x" * 33], ["a channel with quite a long name"] * 8):
         bench = Bench()
         channels = [Channel(name, Window(0)) for name in names]
-        identity = Identity("home-01", "bench board", 6, "brown-out")
+        identity = Identity("home-01", "bench board", 6, 0, "brown-out")
         try:
-            Node(identity, Meter(channels), channels, [], bench.link, bench.random, 2, 64, MAX_HOLD_S)
+            Node(
+                "nowhere",
+                identity,
+                Meter(channels),
+                channels,
+                [],
+                bench.link,
+                bench.random,
+                bench.ring,
+                2,
+                MAX_HOLD_S,
+            )
         except ValueError as error:
             assert "names" in str(error)
         else:

@@ -7,7 +7,7 @@ from gridnode.drivers.modbus import crc16
 from gridnode.drivers.pzem004t import WINDOW_MS, Pzem004t
 from gridnode.metering.channel import Channel
 from gridnode.metering.chip_window import ChipWindow
-from gridnode.metering.window import CLIPPED, SHORT_WINDOW
+from gridnode.metering.window import CLIPPED, NO_ANSWER, SHORT_WINDOW, UNBELIEVABLE
 
 STEP_MS = 10
 REQUEST = b"\x01\x04\x00\x00\x00\x0a\x70\x0d"  # as the manual prints it for unit 1
@@ -113,7 +113,8 @@ class Rig:
 
 
 TRUE_FIGURES = (230_400, 4350, 985_600, 1_002_240, 50_000, 0)
-NO_FIGURES = (None, None, None, None, None, SHORT_WINDOW)
+NO_FIGURES = (None, None, None, None, None, SHORT_WINDOW | NO_ANSWER)
+IMPOSSIBLE = (None, None, None, None, None, SHORT_WINDOW | UNBELIEVABLE)
 
 
 def test_the_crc_is_that_of_the_specification():
@@ -170,7 +171,7 @@ def test_a_silent_chip_makes_no_figures_and_no_energy_but_time_passes():
     end_ms, duration_ms = rig.channel.take_interval()[:2]
     assert end_ms == duration_ms == 70_000
     rig.run(130_990)
-    assert rig.channel.take_interval() == (130_000, 60_000, before, 0) + (None,) * 6 + (SHORT_WINDOW,)
+    assert rig.channel.take_interval() == (130_000, 60_000, before, 0) + (None,) * 6 + (SHORT_WINDOW | NO_ANSWER,)
 
 
 def test_it_comes_back_by_itself_and_counts_from_there():
@@ -184,7 +185,7 @@ def test_it_comes_back_by_itself_and_counts_from_there():
     assert rig.channel.energy.import_mwh == 985_600 * 36 // 3600
     means = rig.channel.take_interval()
     assert means[:2] == (66_000, 66_000)
-    assert means[4] == 985_600 and means[-1] == SHORT_WINDOW  # of the measured part, and said to be short
+    assert means[4] == 985_600 and means[-1] == SHORT_WINDOW | NO_ANSWER  # of the measured part, and said to be short
 
 
 def test_an_answer_lost_once_is_asked_for_again_in_the_same_window():
@@ -298,7 +299,7 @@ def test_what_cannot_be_is_not_believed():
         volts, amperes, watts = wrong
         rig.chip.tell(volts, amperes, watts, 50.0)
         rig.run(2990)
-        assert rig.figures() == NO_FIGURES, wrong
+        assert rig.figures() == IMPOSSIBLE, wrong
         assert rig.channel.energy.import_mwh == 0
         assert "cannot be" in rig.meter.fault
 

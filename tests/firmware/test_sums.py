@@ -20,9 +20,10 @@ def exactly(voltage, current, past, zero):
     )
 
 
-def gathered(voltage, current, zero, portions):
+def gathered(voltage, current, zero, portions, burst=1, clip=32767):
     state = array("i", [0] * sums.STATE_WORDS)
-    state[sums.QUARTER], state[sums.ZERO], state[sums.CLIP] = QUARTER, zero, 32767
+    state[sums.LEFT], state[sums.BURST], state[sums.LONGEST] = 10_000, burst, 10_000
+    state[sums.QUARTER], state[sums.ZERO], state[sums.CLIP] = QUARTER, zero, clip
     state[sums.LOW] = -70_000  # never armed: no crossing ends the sums
     past = array("h", [0] * QUARTER)
     at = 0
@@ -55,13 +56,31 @@ def test_constant_extremes_do_not_overflow():
     for v in (-32_767, 32_767):
         for i in (-32_768, 32_767):
             found, state = gathered([v] * 2400, [i] * 2400, 0, 64)
-            assert found == exactly([v] * 2400, [i] * 2400, [0] * QUARTER, 0)
+            assert found == exactly([v] * 2400, [max(-32_767, i)] * 2400, [0] * QUARTER, 0)  # counts as at the end
             assert state[sums.CLIPPED]
+
+
+def test_bursts_are_summed_exactly_up_to_what_fits():
+    for portions, burst in ((64, 29), (7, 29), (40, 3), (2400, 29)):
+        voltage, current = noise(5, 2400, 6_000), noise(8, 2400, 6_070)
+        found, _ = gathered(voltage, current, -30, portions, burst)
+        assert found == exactly(voltage, current, [0] * QUARTER, -30), (portions, burst)
+    found, _ = gathered([6_070] * 2400, [-6_070] * 2400, 0, 64, 29)
+    assert found == exactly([6_070] * 2400, [-6_070] * 2400, [0] * QUARTER, 0)
+
+
+def test_a_sample_beyond_the_end_counts_as_at_the_end():
+    wild = [30_000, -30_000, 5_000, -2_040, 0, 17]
+    limited = [2_040, -2_040, 2_040, -2_040, 0, 17]
+    found, state = gathered(wild * 20, wild[::-1] * 20, 9, 7, 250, clip=2_040)
+    assert found == exactly(limited * 20, limited[::-1] * 20, [0] * QUARTER, 9)
+    assert state[sums.CLIPPED] and state[sums.TOP] == 80
 
 
 def test_a_rising_crossing_ends_the_sums_before_its_sample():
     state = array("i", [0] * sums.STATE_WORDS)
     state[sums.QUARTER], state[sums.LOW], state[sums.CLIP], state[sums.TO] = QUARTER, -5, 2040, 8
+    state[sums.LEFT], state[sums.BURST], state[sums.LONGEST] = 10_000, 3, 10_000
     voltage = array("h", [3, -4, 2, -6, -1, 4, 9, 7])
     past = array("h", [0] * QUARTER)
     assert sums.gather(voltage, array("h", [1] * 8), past, state) == 5  # -4 to 2 is within the hysteresis

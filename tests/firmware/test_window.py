@@ -3,6 +3,9 @@
 import math
 from array import array
 
+from waves import NA, NV, RATE, Source
+
+from gridnode.metering import sums
 from gridnode.metering.window import CLIPPED, NO_VOLTAGE, SHORT_WINDOW, WindowMeter
 from gridnode.wire import schema
 
@@ -236,3 +239,33 @@ def refused(call):
 
 def test_quality_bits_are_the_wire_s():
     assert (schema.NO_VOLTAGE, schema.CLIPPED, schema.SHORT_WINDOW) == (NO_VOLTAGE, CLIPPED, SHORT_WINDOW)
+
+
+def test_an_offset_of_the_current_alone_does_not_reach_any_window():
+    meter = WindowMeter(RATE, 50, NV, NA, 30_000)
+    source = Source(meter.feed, [(230, 50.3, 0)], [(0.5, 50.3, -60)], offset=0, offset_i=900)
+    found = []
+    source.run(RATE * 2, lambda: found.append((meter.current_rms_ma, meter.active_power_mw)))
+    assert len(found) >= 9
+    for current_ma, active_mw in found[1:]:
+        near(current_ma, 500, 1)
+        near(active_mw, 57_500, 60)
+
+
+def test_a_frequency_that_cannot_be_the_mains_is_none():
+    meter = WindowMeter(RATE, 50, NV, NA, 30_000)
+    for hertz, told in ((35, None), (45, 45_000), (65, 65_000), (90, None), (400, None)):
+        Source(meter.feed, [(230, hertz, 0)], [(10, hertz, 0)]).run(RATE)
+        assert (meter.frequency_mhz is None) == (told is None), (hertz, meter.frequency_mhz)
+        assert told is None or abs(meter.frequency_mhz - told) <= 2
+        assert (meter.quality == 0) == (told is not None)
+
+
+def test_a_burst_of_products_fits_into_a_word_whatever_the_offset():
+    for clip in (2040, 6120, 30_000, 32_767):
+        for offset in (0, 900, -1200):
+            meter = WindowMeter(RATE, 50, NV, NA, clip)
+            Source(meter.feed, [(20, 50, 0)], [(1, 50, 0)], offset=offset).run(RATE)
+            burst = meter._sums[sums.BURST]
+            assert burst == 1 or burst * (clip + abs(offset)) ** 2 <= 1 << 30
+            assert clip > 6120 or burst >= 10

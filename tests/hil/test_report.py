@@ -32,6 +32,7 @@ GOOD = {
     "command_median_ms": 11.0,
     "command_p99_ms": 21.0,
     "fail_safe_ms": 6.0,
+    "over_current_ms": 21.0,
     "unsafe_edges": 0,
 }
 

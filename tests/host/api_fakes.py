@@ -49,7 +49,8 @@ class FakeStore:
     async def commands(self, limit):
         return [command(Verdict.APPLIED)][:limit]
 
-    async def events(self, limit):
+    async def events(self, limit, node="", since_ms=0):
+        self.asked = (limit, node, since_ms)
         return [Event(NOW_MS, "info", "link", "home-01", "home-01 is online")][:limit]
 
     def health(self):

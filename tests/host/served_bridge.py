@@ -39,11 +39,11 @@ class MemoryStore:
     async def update_command(self, command):
         pass
 
-    async def events(self, limit):
+    async def events(self, limit, node="", since_ms=0):
         return []
 
     def health(self):
-        return SimpleNamespace(_asdict=lambda: {"writable": self.writable, "last_error": "disk full"})
+        return SimpleNamespace(_asdict=lambda: {"writable": self.writable, "error": "disk full"})
 
 
 def reading(number, node="home-1", channel=0):
@@ -114,5 +114,6 @@ class ServedBridge:
         self.asked.append((index, target, hold_s))
         return self.outcome
 
-    async def _events(self, limit):
-        return list(self.events.recent)[-limit:]
+    async def _events(self, limit, node="", since_ms=0):
+        fitting = [e for e in self.events.recent if node in ("", e.node) and e.time_ms >= since_ms]
+        return fitting[: -limit - 1 : -1]

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from host_bridge.events import EventLog
-from host_bridge.model import Refusal, Verdict
+from host_bridge.model import Refusal, Verdict, Vitals
 from host_bridge.service import api
 from tests.host.api_fakes import NOW_MS, READING, Bridge, command
 
@@ -208,3 +208,17 @@ def test_a_slow_listener_loses_the_oldest_and_holds_up_nobody():
         return [json.loads((await anext(stream)).removeprefix("data: "))["text"] for _ in range(100)]
 
     assert asyncio.run(listen()) == [str(number) for number in range(50, 150)]
+
+
+def test_a_nodes_vitals_are_told_once_it_has_told_them(bridge):
+    assert asyncio.run(bridge.get("/api/nodes/home-01")).json()["vitals"] is None
+    bridge.views["home-01"].vitals = Vitals(NOW_MS, None, 7, 41, 62, 3, 1_780_000_900, 2, True)
+    vitals = asyncio.run(bridge.get("/api/nodes/home-01")).json()["vitals"]
+    assert (vitals["flash_years"], vitals["journal_days"], vitals["clock_known"]) == (41, 62, True)
+    assert vitals["heap_free_bytes"] is None
+
+
+def test_events_are_asked_for_by_node_and_time(bridge):
+    asyncio.run(bridge.get("/api/events", node="home-01", start="5", limit=7))
+    assert bridge.store.asked == (7, "home-01", 5)
+    assert asyncio.run(bridge.get("/api/events", start="the other day")).status_code == 422

@@ -5,12 +5,13 @@ import os
 import re
 import subprocess
 import sys
+import threading
 
 import pytest
 
-from host_bridge import cli
+from host_bridge import cli, watch
 from host_bridge.client import Bridge, is_loopback
-from host_bridge.model import ContactorReport, LinkState
+from host_bridge.model import ContactorReport, Event, LinkState
 from host_bridge.node import Outcome
 from tests.host.served_bridge import BEGIN_MS, ServedBridge, home, reading
 
@@ -153,7 +154,8 @@ def test_a_refusal_by_the_node_tells_the_reason_and_the_wait(bridge, ask):
     code, out, _ = ask("relay", "home-1", "heater", "closed")
     assert code == 1
     assert out == (
-        "refused (refused by the node): home-1 heater was not switched; min off time; try again in 1 min 35 s\n"
+        "refused (refused by the node): home-1 heater was not switched; "
+        "it was opened too recently to close (min off time); try again in 1 min 35 s\n"
     )
 
 
@@ -189,7 +191,7 @@ def test_a_contactor_shows_reported_state_hold_and_lock(bridge, ask):
     view.contactor_reports[0] = ContactorReport(0, view.last_heard_ms, "closed", "request", 3_600_000, 90_000)
     _, out, _ = ask("nodes")
     assert re.search(r"heater closed, hold (59 min|1 h)", out.replace("\n", " "))
-    assert "locked 1 min" in out
+    assert "dwell 1 min" in out
 
 
 @pytest.mark.parametrize(
@@ -357,3 +359,69 @@ def test_completion_knows_commands_nodes_and_contactors(bridge, tmp_path, line, 
     subprocess.run([sys.executable, "-m", "host_bridge.cli"], env=environment(bridge, **more), check=True, timeout=20)
     offered = {each.strip() for each in answer.read_text().split("\n") if each and not each.startswith("-")}
     assert offered == completed
+
+
+def test_a_lock_out_is_shown_and_reset(bridge, ask):
+    view = bridge.views["home-1"]
+    view.contactor_reports[0] = ContactorReport(0, view.last_heard_ms, "locked out", "welded", 0, 0)
+    assert "heater locked out (welded)" in " ".join(ask("nodes")[1].split())
+    bridge.outcome = Outcome(False, "locked out", "locked out", 0, 0)
+    assert "find out why it tripped, then reset it" in ask("relay", "home-1", "heater", "closed")[1]
+    bridge.outcome = Outcome(True, "none", "open", 0, 0)
+    code, out, _ = ask("relay", "home-1", "heater", "reset")
+    assert (code, out) == (0, "applied: home-1 heater is no longer locked out, and open\n")
+    assert bridge.asked[-1] == (0, 2, 0)
+
+
+@pytest.fixture
+def happened(bridge):
+    for level, node, text in (
+        ("info", "home-1", "online"),
+        ("warning", "home-2", "silent"),
+        ("error", "", "disk full"),
+    ):
+        bridge.events.add(level, "test", text, node)
+    return bridge
+
+
+def test_events_are_listed_the_newest_last(happened, ask):
+    code, out, _ = ask("events")
+    assert code == 0
+    assert [line[20:] for line in out.splitlines()] == [
+        "info home-1: online",
+        "warning home-2: silent",
+        "error disk full",
+    ]
+
+
+def test_events_of_a_node_of_a_level_and_the_newest_few(happened, ask):
+    assert [line[20:] for line in ask("events", "home-2")[1].splitlines()] == ["warning home-2: silent"]
+    assert [line[20:] for line in ask("events", "--level", "warning", "--limit", "1")[1].splitlines()] == [
+        "error disk full"
+    ]
+    found = [json.loads(line) for line in ask("events", "--level", "warning", "--json")[1].splitlines()]
+    assert [event["text"] for event in found] == ["silent", "disk full"]
+    assert ask("events", "--since", "0s")[1] == "nothing has happened; try a longer --since\n"
+
+
+def test_events_of_an_unknown_node_names_the_known_ones(happened, ask):
+    code, _, errors = ask("events", "attic")
+    assert (code, "home-1, home-2" in errors) == (1, True)
+
+
+def test_events_are_followed_also_when_they_come_late_and_over_a_bridge_that_was_away(happened, monkeypatch):
+    with Bridge(happened.url, happened.token) as client:
+        monkeypatch.setattr(watch, "LOOK_EVERY_S", 0.01)
+        new = watch.follow_events(client, "", "warning", watch.recorded_events(client, "", "warning"))
+        assert next(new) == []
+        happened.events.show(Event(BEGIN_MS, "warning", "sag", "home-1", "long ago"))
+        happened.events.add("info", "test", "not so bad")
+        assert [event["text"] for event in next(new)] == ["long ago"]
+        happened.stop()
+        happened.events.add("error", "test", "meanwhile")
+        starting = threading.Timer(0.2, happened.start)
+        starting.start()
+        try:
+            assert [event["text"] for event in next(new)] == ["meanwhile"]
+        finally:
+            starting.join()

@@ -340,3 +340,20 @@ def test_a_contactor_that_goes_while_a_closing_is_noted_gets_nothing(go):
         assert door.requests() == []
 
     go(course, peer)
+
+
+def test_a_reset_is_noted_before_it_is_sent_and_asks_for_no_hold(go):
+    async def course(door):
+        door.audit.gate.clear()
+        asking = asyncio.create_task(door.ask("reset", 0))
+        await asyncio.sleep(0.05)
+        assert door.requests() == []
+        door.audit.gate.set()
+        assert outcome(await asking) == ("applied", None)
+        assert door.requests() == [(0, schema.TARGETS.index("reset"), 0)]
+        door.audit.fault = StoreError("disk full")
+        with pytest.raises(StoreError):
+            await door.ask("reset", 0)
+        assert len(door.requests()) == 1
+
+    go(course)

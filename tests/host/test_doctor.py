@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from gridnode.wire import schema
 from host_bridge import cli, doctor, ports
+from host_bridge.client import Bridge
 from host_bridge.config import Config, LinkConfig, WebConfig, parse
-from host_bridge.model import LinkState
+from host_bridge.model import ContactorReport, LinkState, Vitals
 from tests.host.served_bridge import ServedBridge, home
 
 NOBODY = 65534
@@ -347,3 +349,21 @@ def test_every_finding_is_shown_with_its_cure():
 def test_links_of_a_configuration_are_the_ones_examined(terminal):
     settings = parse({"link": [{"url": str(terminal)}]}, "x")
     assert str(terminal) in only(doctor.links(settings)).subject
+
+
+def test_what_a_node_says_of_itself_is_judged(bridge):
+    view = bridge.views["home-1"]
+    view.contactor_reports[0] = ContactorReport(0, view.last_heard_ms, "locked out", "welded", 0, 0)
+    view.live[0] = view.live[0]._replace(quality=schema.REVERSED)
+    view.vitals = Vitals(view.last_heard_ms, 9_000, 7, 4, 62, 3, 5, 2, False)
+    with Bridge(bridge.url, bridge.token) as client:
+        said = [each for each in doctor.bridge_and_nodes(client, bridge.config) if each.subject == "node home-1"]
+    assert [(each.level, each.text.split(":")[0]) for each in said[1:]] == [
+        ("problem", "heater is locked out because its contact is welded"),
+        ("warning", "grid"),
+        ("warning", "at this rate its flash lasts 4 years"),
+        ("warning", "9,000 bytes of its memory are free"),
+        ("warning", "does not know the time of day"),
+        ("warning", "its plan has run out"),
+    ]
+    assert all(each.cure for each in said[1:])

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from host_bridge.model import Switching
+from host_bridge.model import ClockRecord, NodeEvent, Skipped, Switching
 from tests.host.store_kit import reading, running
 from tools import judge
 from tools.homes import true_energy_mwh, write_profile
@@ -126,3 +126,28 @@ def test_people_get_the_same_figures_in_words():
     words = judge.in_words({**figures, "commands_applied": 4, "commands_refused": 5, "refusals": ["too soon"]})
     for figure in ("3 nodes", "90 readings", "1 lost", "2 twice", "12.5 ppm", "4 commands", "5 refused", "too soon"):
         assert figure in words
+
+
+def test_each_boot_replays_anew_and_what_a_power_cut_took_is_no_error(tmp_path, profile):
+    first, off_ms = journal(profile, end_ms=100_000), 250_000  # node time goes on in between
+    registers_then = first[-1][7:9]
+    boot = NodeEvent("home-01", 1, 11, "boot", 0, off_ms, off_ms, 2, 0)
+    second = [
+        r._replace(
+            sequence=12 + r.sequence,
+            node_end_ms=off_ms + r.node_end_ms,
+            energy_import_mwh=registers_then[0] + r.energy_import_mwh,
+            energy_export_mwh=registers_then[1] + r.energy_export_mwh,
+        )
+        for r in journal(profile, end_ms=100_000)
+    ]
+    found = judged(tmp_path, profile, [*first, boot, *second])
+    assert (found["lost"], found["duplicates"]) == (0, 0)
+    assert found["energy_error_ppm"] < 200
+
+
+def test_clocks_and_sequences_left_free_take_their_places(tmp_path, profile):
+    *readings, last = journal(profile)
+    free = [Skipped("home-01", 1, number) for number in (31, 32, 34)]
+    records = [*readings, ClockRecord("home-01", 1, 30, 5, 6), *free, last._replace(sequence=35)]
+    assert judged(tmp_path, profile, records)["lost"] == 1  # 33

@@ -6,7 +6,7 @@ import pytest
 
 from gridnode.wire import schema
 from host_bridge import node
-from host_bridge.model import LinkState, NodeView, Reading, Switching
+from host_bridge.model import ClockRecord, LinkState, NodeView, Reading, Skipped, Switching, Vitals
 from host_bridge.node import RemoteNode
 from tests.host.wire_peer import FOREIGN, Peer
 
@@ -57,6 +57,8 @@ class Pair:
         self.says(self.peer.greeting())
         self.remote.welcome(next_sequence, ())
         self.sends()
+        self.sends()  # an acknowledgement that waited until the node had read the welcome
+        self.sends()  # the ACK that had to wait for the first PONG
 
     def pong(self, out_ms, node_ms, back_ms):
         """A PING that takes `out_ms` to the node, whose clock says `node_ms`, and the PONG that takes `back_ms`."""
@@ -106,6 +108,37 @@ def test_registers_and_switchings_are_kept_too(pair):
     assert registers[:9] == ("home-01", 9, 0, 1, UNIX_MS + 90_000, 0, 0, 17, 4)
     assert registers.active_power_mw is None and registers.quality == 0
     assert switching == Switching("home-01", 9, 1, 1, UNIX_MS + 96_000, 6_000, "closed", "request", 60_000)
+
+
+def test_records_of_former_boots_say_that_their_time_is_a_guess(pair):
+    pair.open(boot_time_ms=5_000)
+    pair.says(pair.peer.interval(0, end_ms=4_999), pair.peer.interval(1, end_ms=5_000))
+    assert [reading.quality for reading in pair.kept] == [schema.TIME_UNSURE, 0]
+    assert [reading.time_ms for reading in pair.kept] == [UNIX_MS + 94_999, UNIX_MS + 95_000]
+
+
+def test_what_is_no_reading_is_kept_or_shown_too(pair):
+    pair.open()
+    sag = schema.EVENTS.index("sag")
+    pair.says([schema.EVENT, 0, sag, 0, 6_000, 198_000, 340], [schema.CLOCK, 1, 6_000, 7], [schema.SKIPPED, 2])
+    event, clock, skipped = pair.kept
+    assert (event.event, event.time_ms, event.told.text) == (
+        "sag", UNIX_MS + 96_000, "grid: voltage sag to 198.0 V for 0.34 s",
+    )  # fmt: skip
+    assert clock == ClockRecord("home-01", 9, 1, 6_000, 7)
+    assert skipped == Skipped("home-01", 9, 2)
+    pair.says([schema.VITALS, 8_000, 120_000, 7, 41, 62, 3, 1_780_000_900, 2, 1])
+    assert pair.view.vitals == Vitals(UNIX_MS + 98_000, 120_000, 7, 41, 62, 3, 1_780_000_900, 2, True)
+    pair.open(node_session=78)
+    assert pair.view.vitals is None  # of the session before
+
+
+def test_a_report_of_a_trip_gives_the_event_its_unit(pair):
+    pair.open()
+    tripped, cause = schema.STATES.index("tripped"), schema.CAUSES.index("over-current")
+    pair.says([schema.CONTACTOR, 1, 5_000, tripped, cause, 0, 0])
+    pair.says([schema.EVENT, 0, schema.EVENTS.index("trip"), 1, 5_000, 42_300, 0])
+    assert pair.kept[0].told.text == "pump tripped because of over-current: 42.3 A"
 
 
 def test_the_shortest_round_trip_sets_the_clock(pair):

@@ -8,9 +8,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from host_bridge.model import Command, LinkState, NodeView, Reading, Refusal, StoreError, Verdict
+from gridnode.wire import schema
+from host_bridge import words
+from host_bridge.model import Command, LinkState, Live, NodeView, Reading, Refusal, StoreError, Verdict, Vitals
 from host_bridge.web import banner, charts, homes, switches, today, units
-from host_bridge.web.node_table import dropped
+from host_bridge.web.node_table import dropped, vitals_words
 
 MINUS = "\u2212"
 
@@ -197,7 +199,7 @@ def test_the_holds_to_choose_from_end_at_the_limit():
     ("verdict", "detail", "wait_ms", "words"),
     [
         (Verdict.APPLIED, "", 0, "applied, 2 s ago"),
-        (Verdict.REFUSED, "min on time", 5_000, f"refused: {switches.REASON_WORDS['min on time']}. Try again in 0:03."),
+        (Verdict.REFUSED, "min on time", 5_000, f"refused: {words.REASONS['min on time']}. Try again in 0:03."),
         (Verdict.REFUSED, "home-01 is stale", 0, "refused: home-01 is stale."),
         (Verdict.REFUSED, "", 1_000, "refused: refused by the node."),
         (Verdict.UNKNOWN, "no outcome came in time", 0, "outcome unknown: no outcome came in time"),
@@ -220,3 +222,29 @@ def test_the_banner_names_who_is_not_heard_and_why_nothing_is_stored():
 
 def test_dropped_frames_are_those_that_came_damaged_or_unknown():
     assert dropped({"frames": 90, "dropped_crc": 2, "dropped_cobs": 3, "rejected": 4, "repeats": 8}) == 9
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({}, "plan version 3, for 10 min 00 s; calibration version 2; journal 62 days; flash 1,041 years"),
+        ({"plan_version": 0, "calibration_version": 0, "flash_years": None},
+         "plan none; calibration none; journal 62 days"),
+        ({"plan_until_unix_s": 5, "clock_known": False},
+         "plan version 3, has run out; calibration version 2; journal 62 days; flash 1,041 years; clock not set"),
+    ],
+)  # fmt: skip
+def test_what_a_node_keeps_is_told_in_words(changes, text):
+    vitals = Vitals(0, None, 7, 1041, 62, 3, 1600, 2, True)._replace(**changes)
+    assert plain(vitals_words(vitals, 1_000_000)) == text
+    assert vitals_words(None, 0) == units.NOTHING
+
+
+def test_bad_readings_are_told_with_what_to_do():
+    view = NodeView("home-01", "loop://1")
+    view.channels = ("grid", "heater")
+    good = Live(0, 0, 0, 0, None, None, None, None, None, None, 0)
+    view.live = {0: good}
+    assert homes.quality_words(view) == ""
+    view.live[1] = good._replace(quality=schema.REVERSED)
+    assert homes.quality_words(view).startswith("heater: reversed (a load seems to export: turn its transformer round")

@@ -30,6 +30,7 @@ class Peer:
             "boot_epoch": 4,
             "reset_cause": "power on",
             "node_time_ms": 10_000,
+            "boot_time_ms": 0,
             "node_session": 77,
             "receive_buffer_bytes": 263,
             "journal_epoch": 9,

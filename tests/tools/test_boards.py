@@ -83,8 +83,12 @@ def test_a_mistake_in_the_picos_literals_is_named(tmp_path, old, new, words):
         ('"id": 2', '"id": 0', "LINK: id is 0: that is the console"),
         ('"uart": 1', '"uart": 2', "METER: uart is 2, which LINK uses already"),
         ('"address": 1', '"address": 248', "METER: address is 248"),
-        ('[{"name": "grid"}]', "[]", "CHANNELS is empty"),
-        ('[{"name": "grid"}]', '[{"name": "a"}, {"name": "b"}]', "the chip pzem004t measures one"),
+        ('[{"name": "grid", "load": False}]', "[]", "CHANNELS is empty"),
+        (
+            '[{"name": "grid", "load": False}]',
+            '[{"name": "a", "load": False}, {"name": "b", "load": False}]',
+            "the chip pzem004t measures one",
+        ),
         ("WATCHDOG_MS = 4000", "WATCHDOG_MS = 500", "ESP32 takes 1000 to 120000"),
     ],
 )
@@ -136,7 +140,7 @@ def test_a_mistake_in_the_manifest_is_named(tmp_path, old, new, words):
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("WATCHDOG_MS = 4000", "WATCHDOG_MS = 2 * 2000", "line 6"),
+        ("WATCHDOG_MS = 4000", "WATCHDOG_MS = 2 * 2000", "line 98"),
         ("WATCHDOG_MS = 4000", "WATCHDOG_MS = int('4000')", "WATCHDOG_MS is not a literal"),
         ("WATCHDOG_MS = 4000", "import os\nWATCHDOG_MS = 4000", "only NAME = literal may stand here"),
         ("WATCHDOG_MS = 4000", "WATCHDOG_MS = 4000\nWATCHDOG_MS = 4001", "WATCHDOG_MS is set twice"),
@@ -214,13 +218,14 @@ sys.path.insert(0, sys.argv[1])
 for module in ("machine", "rp2", "uctypes"):
     sys.modules[module] = Absent()
 import board
-from gridnode import coils, hardware
+from gridnode import coils, hardware, meters
 from gridnode.drivers import chip
 for make in (
     lambda: coils.make_coils(board),
-    lambda: hardware.make_meter(board, {}, {}, 0),
+    lambda: meters.make_meter(board, {}, {}, int),
     lambda: hardware.make_stream(board, {}),
     lambda: hardware.make_panel(board, []),
+    lambda: hardware.make_supply(board),
 ):
     try:
         make()

@@ -26,6 +26,7 @@ from tools.wire_text import HOST, NODE, Piece, Reader, Splitter, as_object, line
 
 SECOND = 1_000_000_000
 SAID_BY_HOST = {schema.WELCOME, schema.CALL, schema.ACK, schema.PING, schema.REQUEST}
+SAID_BY_HOST |= {schema.STORE, schema.FETCH, schema.MEASURE}
 
 
 def pieces_of(messages):
@@ -42,15 +43,16 @@ def lines(pieces):
 
 
 GOLDEN = """\
-00 node -> hello     wire_version=1 schema_digest={digest} node=home-1 board=unix firmware=0.1.0 boot_epoch=3 \
-reset_cause="power on" node_time=12.345 s node_session=987654321 receive_buffer=263 bytes journal_epoch=55555 \
-oldest_sequence=0 next_sequence=17 interval=60 s max_hold=900 s channels=grid,pv contactors=heater
+00 node -> hello     wire_version=2 schema_digest={digest} node=home-1 board=unix firmware=0.1.0 boot_epoch=3 \
+reset_cause="power on" node_time=12.345 s boot_time=12.000 s node_session=987654321 receive_buffer=263 bytes \
+journal_epoch=55555 oldest_sequence=0 next_sequence=17 interval=60 s max_hold=900 s channels=grid,pv \
+contactors=heater
 01 host => welcome   schema_digest={digest} node_session=987654321 host_session=424242 journal_epoch=55555 \
 next_sequence=9 bitmap=5 credit=4096 bytes
 02 host => call      host_session=424242
 03 host => ack       journal_epoch=55555 next_sequence=10 bitmap=0 credit=4096 bytes
 04 node -> floor     journal_epoch=55555 oldest_sequence=7
-05 host => ping      session=987509979 host_time=3600.000 s
+05 host => ping      session=987509979 host_time=3600.000 s unix=1767225600.000 s
 06 node -> pong      host_time=3600.000 s node_time=12.399 s
 07 host => request   session=987509979 command=1 contactor=0 target=closed hold=900 s expires=15.345 s
 08 node -> outcome   session=987509979 command=1 result=applied reason=none state=closed hold_remaining=900.000 s \
@@ -64,12 +66,45 @@ voltage_rms=229.800 V current_rms=5.300 A frequency=50.012 Hz quality=good
 12 node -> interval  sequence=11 channel=0 end=3660.000 s duration=60.000 s energy_import=123476.789 Wh \
 energy_export=77700.000 Wh active_power=1200.000 W reactive_power=unknown apparent_power=unknown \
 voltage_rms=unknown current_rms=5.300 A frequency=unknown quality="no voltage"
-13 node -> switched  sequence=12 contactor=0 node_time=3661.000 s state=closed cause=request hold_remaining=900.000 s
+13 node -> switched  sequence=12 contactor=0 node_time=3661.000 s state=closed cause=request hold_remaining=900.000 \
+s
 14 node -> live      channel=0 node_time=3662.000 s energy_import=123477.000 Wh energy_export=77700.000 Wh \
 active_power=1204.000 W reactive_power=-0.010 var apparent_power=1204.000 VA voltage_rms=230.100 V \
 current_rms=5.232 A frequency=49.987 Hz quality=good
 15 node -> contactor contactor=0 node_time=3662.000 s state=closed cause=request hold_remaining=899.000 s \
 dwell_remaining=29.000 s
+16 node -> event     sequence=13 event=trip index=0 node_time=3663.000 s value=48200 duration=0.000 s (contactor 0 \
+tripped)
+17 node -> event     sequence=14 event=sag index=0 node_time=3664.000 s value=183400 duration=0.120 s (channel 0: \
+voltage sag to 183.4 V for 0.12 s)
+18 node -> clock     sequence=15 node_time=3664.500 s unix=1767225664.500 s
+19 node -> skipped   sequence=16
+20 node -> vitals    node_time=3665.000 s heap_free=131072 bytes saves=61 flash=17 years journal=63 days \
+plan_version=4 plan_until_unix=1767312000 s calibration_version=2 clock_known=1
+21 host => store     session=987509979 command=3 document=plan \
+body=85011a6955b9001a69570a80840018fa1902d019014a861878183c00010118fa expires=3668.000 s
+22 node -> stored    session=987509979 command=3 result=applied reason=none document=plan version=4 \
+digest=e4b39c0102030405
+23 node -> stored    session=987509979 command=4 result=refused reason="bad document" document=calibration \
+version=2 digest=
+24 host => fetch     session=987509979 command=5 document=plan
+25 node -> document  session=987509979 command=5 document=plan version=4 digest=e4b39c0102030405 \
+body=85011a6955b9001a69570a80840018fa1902d019014a861878183c00010118fa
+26 host => measure   session=987509979 command=6 channel=0 span=unknown
+27 host => measure   session=987509979 command=7 channel=0 span="10 min"
+28 node -> harmonics session=987509979 command=6 reason=none channel=0 node_time=3666.000 s voltage_thd=31200 ppm \
+current_thd=184000 ppm voltage_h1=230.100 V voltage_h2=0.480 V voltage_h3=6.900 V voltage_h4=0.120 V \
+voltage_h5=1.600 V voltage_h6=0.060 V voltage_h7=0.700 V voltage_h8=0.020 V voltage_h9=0.300 V current_h1=5.232 A \
+current_h2=0.040 A current_h3=0.870 A current_h4=0.012 A current_h5=0.310 A current_h6=0.006 A current_h7=0.140 A \
+current_h8=0.003 A current_h9=0.060 A
+29 node -> harmonics session=987509979 command=8 reason="cannot measure" channel=9 node_time=0.000 s voltage_thd=0 \
+ppm current_thd=0 ppm voltage_h1=0.000 V voltage_h2=0.000 V voltage_h3=0.000 V voltage_h4=0.000 V voltage_h5=0.000 \
+V voltage_h6=0.000 V voltage_h7=0.000 V voltage_h8=0.000 V voltage_h9=0.000 V current_h1=0.000 A current_h2=0.000 A \
+current_h3=0.000 A current_h4=0.000 A current_h5=0.000 A current_h6=0.000 A current_h7=0.000 A current_h8=0.000 A \
+current_h9=0.000 A
+30 node -> aggregate session=987509979 command=7 reason=none channel=0 span="10 min" node_time=3600.000 s \
+active_power=1204.000 W reactive_power=-0.010 var apparent_power=1204.000 VA voltage_rms=230.100 V \
+current_rms=5.232 A frequency=49.987 Hz quality=good
 """
 
 

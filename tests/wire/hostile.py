@@ -111,6 +111,16 @@ def refused(request):
     return request % 5 == 0
 
 
+def is_store(request):
+    """Whether request number `request` travels as a STORE, in whose body the number is then."""
+    return request % 3 == 0
+
+
+def body(request):
+    """The longest there is."""
+    return b"%128d" % request
+
+
 class NodePeer:
     """A node with `total` readings to tell. `applied`: the requests it has carried out, in order."""
 
@@ -124,7 +134,7 @@ class NodePeer:
 
     def restart(self):
         """The session is lost and begins anew; the journal is kept."""
-        self.session = NodeSession(lambda: self._dice.below(1 << 22) | 1, self.ring, self._hello, self._command)
+        self.session = NodeSession(self._number, self.ring, self._hello, self._command, self._store)
         self.decoder = FrameDecoder()
 
     def tick(self, portions, now_ms, send):
@@ -144,15 +154,24 @@ class NodePeer:
                 break
             send(bytes(memoryview(self.session.frame)[:length]))
 
+    def _number(self):
+        return self._dice.below(1 << 22) | 1
+
     def _command(self, contactor, target, hold_s, now_ms):
         if refused(hold_s):
             return "min on time", 0, 0, 500
         self.applied.append(hold_s)
         return "none", target, 1000, 0
 
+    def _store(self, document, body, now_ms):
+        if refused(int(body)):
+            return "bad document", 0, b""
+        self.applied.append(int(body))
+        return "none", 1, b"digest"
+
     def _hello(self, node_session, now_ms):
         ring = self.ring
-        head = [schema.WIRE_VERSION, schema.digest(), "n", "sim", "1", 1, "power on", now_ms, node_session, 263]
+        head = [schema.WIRE_VERSION, schema.digest(), "n", "sim", "1", 1, "power on", now_ms, 0, node_session, 263]
         return head + [ring.epoch, ring.oldest, ring.next, 60, 900, ["a", "b", "c"], ["heater"]]
 
 
@@ -231,7 +250,7 @@ class HostPeer:
             self._taken.append(message)
         elif kind == schema.FLOOR:
             self.gaps += self._session.receiver.floor(message[2])
-        elif kind == schema.OUTCOME and message[2] in self._pending:
+        elif kind in (schema.OUTCOME, schema.STORED) and message[2] in self._pending:
             request = self._pending.pop(message[2])[0]
             known = schema.REASONS[message[4]] not in ("repeat too old", "wrong session")
             self.verdicts[request] = schema.RESULTS[message[3]] if known else None
@@ -258,7 +277,10 @@ class HostPeer:
                 del self._pending[number]
             elif now_ms >= resend_ms and self.open:
                 self._pending[number][3] = now_ms + RESEND_MS
-                self._session.request(number, 0, request & 1, request, expires_ms)
+                if is_store(request):
+                    self._session.ask(schema.STORE, number, 0, body(request), expires_ms)
+                else:
+                    self._session.request(number, 0, request & 1, request, expires_ms)
 
 
 class World:

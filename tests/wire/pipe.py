@@ -22,7 +22,20 @@ class Node:
         self.decoder = FrameDecoder()
         for _ in range(records):
             self.record()
-        self.session = NodeSession(self._next_session, self.ring, self._hello, self._command)
+        self.stored = []
+        self.documents = {}
+        self.measured = []  # (channel, span, done)
+        self.clock = []  # (unix_ms, now_ms)
+        self.session = NodeSession(
+            self._next_session,
+            self.ring,
+            self._hello,
+            self._command,
+            self._store,
+            self.documents.get,
+            lambda channel, span, done, now_ms: self.measured.append((channel, span, done)),
+            lambda *times: self.clock.append(times),
+        )
 
     def record(self):
         self.ring.append([schema.REGISTERS, 0, 0, self.ring.next * 1000, self.ring.next, 0])
@@ -32,13 +45,18 @@ class Node:
         return self.sessions
 
     def _hello(self, node_session, now_ms):
-        head = [schema.WIRE_VERSION, schema.digest(), "home-1", "test", "1", 1, "power on", now_ms, node_session]
+        head = [schema.WIRE_VERSION, schema.digest(), "home-1", "test", "1", 1, "power on", now_ms, 0, node_session]
         ring = self.ring
         return head + [self.buffer_bytes, ring.epoch, ring.oldest, ring.next, 60, 900, ["grid"], ["heater"]]
 
     def _command(self, contactor, target, hold_s, now_ms):
         self.requests.append((contactor, target, hold_s))
         return (self.answer, target, hold_s * 1000, 0) if self.answer == "none" else (self.answer, 0, 0, 70)
+
+    def _store(self, document, body, now_ms):
+        self.stored.append((document, body))
+        self.documents[document] = (len(self.stored), b"digest", body)
+        return self.answer, len(self.stored), b"digest"
 
     def say(self, now_ms):
         packets = []
@@ -66,8 +84,8 @@ class Host:
         self.credit = CREDIT
         self.decoder = FrameDecoder()
 
-    def say(self, now_ms):
-        return self.decoder.feed(b"".join(self.session.frames(now_ms)))
+    def say(self, now_ms, unix_ms=0):
+        return self.decoder.feed(b"".join(self.session.frames(now_ms, unix_ms)))
 
     def hear(self, packets, now_ms=0):
         for data in packets:

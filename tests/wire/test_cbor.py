@@ -123,19 +123,23 @@ def test_the_schema_names_the_field_that_is_wrong():
 def test_the_schema_bounds_names_texts_and_bytes():
     request = [schema.REQUEST, 1, 2, 3, 1, 900, 5]
     schema.check(request)
-    for target in (2, None, -1):
+    for target in (3, None, -1):
         assert refuses(schema.check, request[:4] + [target] + request[5:])
-    hello = [schema.HELLO, 1, b"", "n", "b", "f", 0, "r", 0, 1, 263, 1, 0, 0, 60, 900, [], []]
+    hello = [schema.HELLO, 1, b"", "n", "b", "f", 0, "r", 0, 0, 1, 263, 1, 0, 0, 60, 900, [], []]
     schema.check(hello)
     for index, good, bad in (
         (2, b"d" * 32, b"d" * 33),
         (3, "n" * 32, "\u20ac" * 11),
-        (16, ["c"] * 8, ["c"] * 9),
-        (16, [""], [b""]),
-        (17, ["k" * 32], ["k" * 33]),
+        (17, ["c"] * 8, ["c"] * 9),
+        (17, [""], [b""]),
+        (18, ["k" * 32], ["k" * 33]),
     ):
         schema.check(hello[:index] + [good] + hello[index + 1 :])
         assert refuses(schema.check, hello[:index] + [bad] + hello[index + 1 :])
+    store = [schema.STORE, 1, 2, 0]
+    schema.check(store + [b"b" * 128, 5])
+    for body in (b"b" * 129, "text", None, []):
+        assert refuses(schema.check, store + [body, 5])
     for message in (None, [], [True, 1], [99], ["ack"], {}):
         assert refuses(schema.check, message)
 

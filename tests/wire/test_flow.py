@@ -4,7 +4,7 @@ from pipe import CREDIT, EPOCH, Host, Node, exchange, kinds, met, packed
 
 from gridnode.wire import packet, schema, session
 from gridnode.wire.frame import CRC_BYTES, FRAME_MAX, FrameDecoder
-from gridnode.wire.host_session import PING_ROOM, REQUEST_ROOM
+from gridnode.wire.host_session import PING_ROOM, REQUEST_ROOM, STORE_ROOM
 
 
 def test_only_what_is_kept_is_acknowledged():
@@ -145,12 +145,14 @@ def test_a_buffer_that_is_said_to_be_tiny_still_gets_acknowledgements():
 
 
 def test_the_longest_frames_have_the_room_that_is_reckoned_with():
-    most = schema.INT_MAX
+    most, session_30 = schema.INT_MAX, (1 << 30) - 1
     host = Host()
     for message, room in (
         ([schema.REQUEST, most, most, most, 1, most, most], REQUEST_ROOM),
-        ([schema.PING, most, most], PING_ROOM),
+        ([schema.PING, session_30, most, most], PING_ROOM),
+        ([schema.STORE, session_30, (1 << 32) - 1, 1, b"\xff" * schema.BLOB_MAX, most], STORE_ROOM),
     ):
         host.session._writer._counter = packet.COUNTER_MAX
         assert len(host.session._frame(message)) <= room
+    assert STORE_ROOM + 2 * PING_ROOM <= FRAME_MAX  # what a node's buffer has at least
     assert FRAME_MAX == packet.PACKET_MAX + CRC_BYTES + 3

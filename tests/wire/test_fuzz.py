@@ -67,9 +67,18 @@ def _fuzz_bodies(count, below):
 
 def _node():
     ring = Ring(64, 96, 55555)
-    hello = [schema.WIRE_VERSION, schema.digest(), "home-1", "unix", "1", 1, "power on", 0]
+    hello = [schema.WIRE_VERSION, schema.digest(), "home-1", "unix", "1", 1, "power on", 0, 0]
     rest = [263, 55555, 0, 0, 60, 900, ["grid", "pv"], ["heater"]]
-    return NodeSession(lambda: 5, ring, lambda number, _: hello + [number] + rest, lambda *request: ("none", 1, 0, 0))
+    return NodeSession(
+        lambda: 5,
+        ring,
+        lambda number, _: hello + [number] + rest,
+        lambda *request: ("none", 1, 0, 0),
+        store=lambda document, body, _: ("none", 1, body[:8]),
+        fetch=lambda document: (1, b"digest..", b"body"),
+        measure=lambda channel, span, done, _: done("cannot measure"),
+        clock=lambda unix_ms, now_ms: None,
+    )
 
 
 def _open_host():

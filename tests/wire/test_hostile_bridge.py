@@ -72,7 +72,10 @@ class BridgePeer:
         task.add_done_callback(self._asked.discard)
 
     async def _command(self, request):
-        outcome = await self._remote.command(0, request & 1, request, hostile.WITHIN_MS)
+        if hostile.is_store(request):
+            outcome = await self._remote.store(0, hostile.body(request), hostile.WITHIN_MS)
+        else:
+            outcome = await self._remote.command(0, request & 1, request, hostile.WITHIN_MS)
         if outcome is not None:
             self.verdicts[request] = "applied" if outcome.applied else "refused"
 

@@ -69,12 +69,14 @@ def test_an_outcome_of_another_session_is_not_believed():
     assert host.outcomes == []
 
 
-def test_outcomes_go_before_records_and_records_before_live_values():
+def test_outcomes_go_first_then_records_and_live_values_take_turns():
     node, host, now_ms = met(records=0)
-    node.record()
-    node.session.live([schema.LIVE, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+    for _ in range(3):
+        node.record()
+    for channel in range(2):
+        node.session.live([schema.LIVE, channel, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0])
     node.hear(request(host, 1, now_ms), now_ms)
-    assert kinds(node.say(now_ms))[-3:] == ["outcome", "registers", "live"]
+    assert kinds(node.say(now_ms)) == ["outcome", "live", "registers", "live", "registers", "registers"]
 
 
 def test_only_the_newest_live_value_of_a_channel_is_sent():

@@ -6,6 +6,7 @@ from pipe import CREDIT, EPOCH, Host, Node, exchange, kinds, messages, met, pack
 from vector_files import refuses
 
 from gridnode.wire import schema
+from gridnode.wire.host_session import HELLO_SESSION
 from gridnode.wire.session import CALL_EVERY_MS, HELLO_EVERY_MS, SILENCE_MS
 
 # How a session opens
@@ -66,7 +67,7 @@ def test_calls_are_answered_but_a_flood_of_them_is_not():
 
 def test_a_welcome_of_another_session_schema_or_nobody_opens_nothing():
     node = Node()
-    number = messages(node.say(0), schema.HELLO)[0][9]
+    number = messages(node.say(0), schema.HELLO)[0][HELLO_SESSION]
     for digest, node_session, host_session in (
         (schema.digest(), number - 1, 77),
         (b"another!", number, 77),
@@ -82,7 +83,7 @@ def test_a_welcome_of_another_session_schema_or_nobody_opens_nothing():
 def test_a_closed_node_takes_nothing_but_call_and_welcome():
     node = Node(records=2)
     node.say(0)
-    for message in ([schema.ACK, EPOCH, 2, 0, CREDIT], [schema.PING, 0, 5], [schema.REQUEST, 0, 1, 0, 1, 900, 5000]):
+    for message in ([schema.ACK, EPOCH, 2, 0, CREDIT], [schema.PING, 0, 5, 0], [schema.REQUEST, 0, 1, 0, 1, 900, 5000]):
         node.hear(packed(message), 10)
     assert node.session.ignored == 3 and node.say(10) == [] and not node.requests and node.ring.oldest == 0
 
@@ -177,9 +178,9 @@ def test_a_late_hello_of_an_earlier_session_misleads_the_host_until_its_next_pin
     node.session._start_over()
     now_ms = exchange(node, host, 1000)
     host.hear(late)
-    assert host.session.hello[9] != node.session.node_session
+    assert host.session.hello[HELLO_SESSION] != node.session.node_session
     exchange(node, host, now_ms, 2500)
-    assert host.session.hello[9] == node.session.node_session
+    assert host.session.hello[HELLO_SESSION] == node.session.node_session
     node.hear(request(host, 1, now_ms + 2500), now_ms + 2500)
     assert len(node.requests) == 1
 

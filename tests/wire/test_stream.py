@@ -231,3 +231,25 @@ def test_the_floor_moves_the_window_and_tells_what_is_lost():
     assert receiver.floor(12) == 2 and receiver.next_sequence == 13 and not receiver.kept
     receiver.keep(6)  # the store was slow
     assert receiver.next_sequence == 13 and not receiver.kept
+
+
+def test_a_host_that_is_far_ahead_or_a_journal_that_lost_much_is_caught_up_with_at_once():
+    journal = Journal(1 << 40)
+    stream = Sender(journal)
+    stream.acknowledge(0, 0, CREDIT, 0)
+    assert send_all(stream, 0) == list(range(WINDOW))
+    far = (1 << 39) + 5
+    stream.acknowledge(far, 0b101, CREDIT, 10)  # would take years record by record
+    assert stream.in_flight_bytes == 0 and journal.oldest == far
+    assert send_all(stream, 10) == list(range(far, far + WINDOW))
+    journal.oldest = 1 << 39 << 1
+    assert send_all(stream, 20) == [] and stream.in_flight_bytes == 0
+
+
+def test_a_step_of_less_than_a_window_keeps_what_is_acknowledged_beyond():
+    stream = sender(100)
+    send_all(stream, 0)
+    stream.acknowledge(0, 0b1100, CREDIT, 50)  # 3 and 4
+    stream.acknowledge(2, 0, CREDIT, 60)
+    assert stream.in_flight_bytes == (WINDOW - 4) * 50
+    assert not set(send_all(stream, 60)) & {3, 4}

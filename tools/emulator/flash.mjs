@@ -24,6 +24,7 @@ export class PowerCut extends Error {}
 export class Flash {
   bytes = new Uint8Array(16 * 1024 * 1024).fill(0xff); // the address space; the chip has the first FLASH_BYTES
   operations = []; // ["erase" | "program", offset, bytes], the last LOG_LENGTH of them
+  pages = []; // with each of them: what was to be programmed, base64; null: a sector was erased
   count = 0;
   #file = null;
   #cut = null;
@@ -71,7 +72,7 @@ export class Flash {
   /** Serve the ROM's erase: a generator of the time each sector takes. Throws PowerCut. */
   *erase(offset, length) {
     for (let at = offset; at < offset + length; at += SECTOR) {
-      yield* this.#operate('erase', at, SECTOR, SECTOR_NS, () => 0xff);
+      yield* this.#operate('erase', at, SECTOR, SECTOR_NS, () => 0xff, null);
     }
   }
 
@@ -79,14 +80,18 @@ export class Flash {
   *program(offset, source) {
     for (let at = 0; at < source.length; at += PAGE) {
       const page = source.subarray(at, at + PAGE);
-      yield* this.#operate('program', offset + at, page.length, PAGE_NS, (old, index) => old & page[index]);
+      yield* this.#operate('program', offset + at, page.length, PAGE_NS, (old, index) => old & page[index], page);
     }
   }
 
-  *#operate(kind, offset, length, ns, after) {
+  *#operate(kind, offset, length, ns, after, page) {
     this.count++;
     this.operations.push([kind, offset, length]);
-    if (this.operations.length > 10000) this.operations.shift();
+    this.pages.push(page && Buffer.from(page).toString('base64'));
+    if (this.operations.length > 10000) {
+      this.operations.shift();
+      this.pages.shift();
+    }
     const cut = this.#cut?.at === this.count ? this.#cut.when : null;
     if (cut === 'before') this.#fail(kind, offset, cut);
     if (cut === 'during') yield ns / 2;

@@ -1,17 +1,20 @@
 // An I2C bus: what is on it answers the RP2040's I2C block, and also the pins themselves, as MicroPython's scan (and
 // SoftI2C) drive them bit by bit.
 //
-// A device on the bus has start(reading), write(byte) -> acknowledged, read() -> byte, stop().
+// A device on the bus has start(reading), write(byte) -> acknowledged, read() -> byte, stop(); while it is `silent` it
+// acknowledges nothing. A chip may hold SDA low, as one does that was interrupted: see hold.
 //
 // Mends rp2040js: its I2C takes no time, and an address that nobody answers leaves TX_EMPTY clear, so that the SDK waits
 // for ever (MicroPython: ETIMEDOUT where a real chip gives EIO).
 
 const TX_EMPTY = 1 << 4;
+const IC_ENABLE = 0x6c;
 
 export class I2cBus {
   #devices = new Map();
   #target = null;
   #mended;
+  #held = 0; // clocks for which a chip holds SDA low; below 0: for good
 
   constructor(pads, { mended = true } = {}) {
     this.pads = pads;
@@ -29,14 +32,31 @@ export class I2cBus {
   }
 
   at(address) {
-    return this.#devices.get(address) ?? null;
+    const device = this.#devices.get(address) ?? null;
+    return device?.silent ? null : device;
+  }
+
+  /** A chip holds SDA low until it has seen so many clocks (-1: for good; 0: it lets go). Nobody can start meanwhile. */
+  hold(clocks) {
+    this.#held = clocks;
+    this.#target?.hold(clocks !== 0);
+  }
+
+  /** SCL has fallen. */
+  clocked() {
+    if (this.#held > 0) this.hold(this.#held - 1);
+  }
+
+  get held() {
+    return this.#held !== 0;
   }
 
   /** Serve another chip's I2C block. */
   attach(i2c) {
     let device = null;
     const then = this.#mended ? delayed(i2c) : (characters, action) => action();
-    i2c.onStart = () => then(0, () => i2c.completeStart());
+    const wait = giveUpWhenDisabled(i2c);
+    i2c.onStart = () => (this.held ? wait() : then(0, () => i2c.completeStart()));
     i2c.onConnect = (address, mode) => {
       device?.stop();
       device = this.at(address);
@@ -65,6 +85,20 @@ export class I2cBus {
   }
 }
 
+/** wait(): the bus is not free. The controller then waits until it is disabled (DesignWare APB I2C, IC_ENABLE). */
+function giveUpWhenDisabled(i2c) {
+  let waiting = false;
+  const write = i2c.writeUint32.bind(i2c);
+  i2c.writeUint32 = (offset, value) => {
+    if (waiting && offset === IC_ENABLE && !(value & 1)) {
+      waiting = i2c.busy = i2c.stop = i2c.pendingRestart = false;
+      i2c.state = 0; // idle
+    }
+    write(offset, value);
+  };
+  return () => (waiting = true);
+}
+
 /** then(characters, action): after the time of so many characters (9 bits) on the bus, and a bit for its start or stop. */
 function delayed(i2c) {
   let next = null;
@@ -83,6 +117,7 @@ class PinTarget {
   #device = null;
   #phase = 'idle'; // address, write, read: what the present byte is
   #low = false;
+  #held = false;
 
   constructor(bus, sda, scl) {
     this.bus = bus;
@@ -90,7 +125,16 @@ class PinTarget {
     bus.pads.watch(sda, (level) => {
       if (bus.pads.level(scl) && !this.#low) level ? this.#stop() : this.#start();
     });
-    bus.pads.watch(scl, (level) => (level ? this.#rise() : this.#fall()));
+    bus.pads.watch(scl, (level) => {
+      if (!this.#held) level ? this.#rise() : this.#fall();
+      else if (!level) bus.clocked();
+    });
+  }
+
+  hold(held) {
+    this.#held = held;
+    this.#phase = 'idle';
+    this.#pull(held);
   }
 
   #start() {

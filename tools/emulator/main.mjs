@@ -106,6 +106,7 @@ const requests = {
   cut: ({ operation, when }) => board.flash.cutAt(operation, when),
   flash: () => ({ flash: Buffer.from(board.flash.bytes.subarray(0, 2 * 1024 * 1024)).toString('base64') }),
   operations: () => ({ operations: board.flash.operations }),
+  pages: () => ({ pages: board.flash.pages }),
 };
 
 serve(control, (request) => {

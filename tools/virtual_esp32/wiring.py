@@ -48,6 +48,7 @@ class Wiring:
             for s in wanted
         ]
         pulls = {contact.pin: 1 - contact.closed_level for contact in contacts}
+        pulls |= {c.feedback_pin: 1 - c.feedback_closed_level for c in contacts if c.feedback_pin is not None}
         meter = board["METER"]
         if meter["driver"] != "pzem004t":
             return Wiring(board["LINK"]["id"], contacts=contacts, pulls=pulls)

@@ -4,6 +4,10 @@ Request and answer: Modbus Application Protocol 1.1b3, 6.4; CRC: Modbus over Ser
 `readinto(buffer)` and `write(data)` without waiting: None or 0 when there is nothing to read or no room to write.
 """
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gridnode.drivers.buses import Stream
+
 WAITING, ANSWERED, FAILED = 0, 1, 2
 
 _READ_INPUT_REGISTERS = 4
@@ -48,7 +52,7 @@ class RegisterReader:
     noise before it, or an echo of the request, does no harm; only a whole answer of this unit with a right CRC counts.
     """
 
-    def __init__(self, stream, unit: int, first: int, count: int, timeout_ms: int):
+    def __init__(self, stream: "Stream", unit: int, first: int, count: int, timeout_ms: int):
         if not 1 <= unit <= 247 or not 1 <= count <= 125:
             raise ValueError("modbus: unit must be 1 .. 247 and count 1 .. 125, not %d and %d" % (unit, count))
         request = bytearray((unit, _READ_INPUT_REGISTERS, first >> 8, first & 255, 0, count, 0, 0))

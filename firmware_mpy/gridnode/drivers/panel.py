@@ -1,4 +1,4 @@
-"""What a person finds at the node: a button that opens the contactors, and a lamp."""
+"""What a person finds at the node, a button and a lamp; and the pin that tells of the supply."""
 
 from machine import Pin
 
@@ -24,3 +24,14 @@ class Lamp:
 
     def __call__(self, lit: bool):
         self._pin.value(self._lit_level if lit else 1 - self._lit_level)
+
+
+class Supply:
+    """A pin that has `failing_level` while the supply is going."""
+
+    def __init__(self, pin: int, failing_level: int):
+        self._pin = Pin(pin, Pin.IN)
+        self._failing_level = failing_level
+
+    def failing(self) -> bool:
+        return self._pin.value() == self._failing_level

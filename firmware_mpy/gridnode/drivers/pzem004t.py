@@ -5,8 +5,13 @@ meters a load, and cannot tell import from export. It lives off the voltage that
 """
 
 from gridnode.drivers.modbus import ANSWERED, WAITING, RegisterReader
-from gridnode.metering.window import CLIPPED
+from gridnode.metering.window import CLIPPED, NO_ANSWER, UNBELIEVABLE
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gridnode.drivers.buses import Stream
+
+CANNOT = ("reactive_power_mvar", "energy_export_mwh")
 WINDOW_MS = 1000  # the chip has new figures about once a second
 TRIES = 3  # in a window; those that fail leave time for the next window's
 TIMEOUT_MS = 250  # 34 ms are on the line at 9600 baud, the rest is the chip's
@@ -30,7 +35,7 @@ class Pzem004t:
     windows, missed: how many were measured, and how many skipped. fault: "" or a sentence that says what to do.
     """
 
-    def __init__(self, stream, channel, address: int, now_us: int):
+    def __init__(self, stream: "Stream", channel, address: int, now_us: int):
         self._reader = RegisterReader(stream, address, 0, _REGISTERS, TIMEOUT_MS)
         self._channel = channel
         self._due_ms = now_us // 1000 + WINDOW_MS  # when the window ends that comes next
@@ -60,9 +65,11 @@ class Pzem004t:
         elif self._tries < TRIES:
             self._ask(now_ms)
         else:
+            why = UNBELIEVABLE
             if answered != ANSWERED:
+                why = NO_ANSWER
                 self.fault = "PZEM-004T: %s: check its mains side, its 5 V, RX and TX" % self._reader.fault
-            self._miss(1)
+            self._miss(1, why)
             self._next()
 
     def _ask(self, now_ms: int):
@@ -77,12 +84,12 @@ class Pzem004t:
         """Nobody asked during whole windows: they are missed."""
         late = (now_ms - self._due_ms) // WINDOW_MS
         if late:
-            self._miss(late)
+            self._miss(late, 0)
             self._due_ms += late * WINDOW_MS
 
-    def _miss(self, windows: int):
+    def _miss(self, windows: int, why: int):
         self.missed += windows
-        self._channel.skip(windows * WINDOW_MS)
+        self._channel.skip(windows * WINDOW_MS, why)
 
     def _measure(self) -> bool:
         """Book the answer as this window; False when it cannot be true."""

@@ -21,6 +21,7 @@ _REQUEST_ADC, _REQUEST_ALWAYS = 36, 0x3F
 _DMA, _DMA_STRIDE, _COUNT_AND_START = 0x50000000, 0x40, 0x1C
 _RING_BITS = 13
 _RING_BYTES = 1 << _RING_BITS
+_MASK = _RING_BYTES // 2 - 1
 _RING = _RING_BYTES // 2  # samples: 341 ms of three inputs at 4 kHz
 _FIRST_PIN = 26
 _SETS = 64  # handed to the channels at once
@@ -33,24 +34,29 @@ class Rp2040Adc:
     inputs are converted one after the other: each channel gets the voltage interpolated to the moment of its current.
     `now()`: node time in ms. If `pump` comes too late for the ring, the time is skipped, not filled in. Raises
     ValueError on other pins.
+
+    step_16ths: what each of the converter's four wide codes (erratum RP2040-E11: 512, 1536, 2560, 3584) has swallowed,
+    in 1/16 of a count; it is put back, around the middle. 0 for a converter without. May be set while running.
     """
 
-    def __init__(self, channels: list, pins: list, voltage_pin: int, rate_hz: int, now):
+    def __init__(self, channels: list, pins: list, voltage_pin: int, rate_hz: int, now, step_16ths: int = 0):
         inputs = [pin - _FIRST_PIN for pin in [voltage_pin] + pins]
         if inputs != list(range(len(inputs))) or len(inputs) not in (2, 3):
             raise ValueError("the converter takes its inputs in order: voltage on pin 26, currents on 27 and 28")
         self.fault = ""
+        self.step_16ths = step_16ths
         self._channels = channels
         self._inputs = len(inputs)
         self._rate_hz = rate_hz
-        self._mask = _RING - 1
+        self._patience_us = (_RING - 64) * 1_000_000 // (rate_hz * len(inputs))
+        self._feeds = [(slot, channel.feed) for slot, channel in enumerate(channels, 1)]
         memory = bytearray(2 * _RING_BYTES)  # DMA wraps where the address is a multiple of the ring's length
         self._memory = memory
         self._base = (uctypes.addressof(memory) + _RING_BYTES - 1) & ~(_RING_BYTES - 1)
         self._ring = uctypes.bytearray_at(self._base, _RING_BYTES)
         self._voltage = array("h", [0] * _SETS)
         self._current = array("h", [0] * _SETS)
-        self._how = array("i", [0] * 5)
+        self._how = array("i", [0, 0, len(inputs), 0, 0, _MASK])
         for input_ in inputs:
             ADC(_FIRST_PIN + input_)
         self._fill = rp2.DMA()
@@ -58,8 +64,9 @@ class Rp2040Adc:
         self._lap = array("I", [_RING])
         self._start()
         self._pumped_us = now() * 1000
-        for channel in channels:
+        for slot, channel in enumerate(channels, 1):
             channel.begin(self._pumped_us)
+            channel.voltage_fraction = slot / self._inputs
 
     def _start(self):
         self._at = 0  # sample of the ring that comes next; always the voltage of a set
@@ -101,27 +108,25 @@ class Rp2040Adc:
         """Feed the channels with what the converter has written since the last call."""
         late_us = now_us - self._pumped_us
         self._pumped_us = now_us
-        inputs, mask = self._inputs, self._mask
-        ready = ((self._fill.write - self._base) // 2 - self._at) & mask
-        if late_us * self._rate_hz * inputs >= (_RING - 64) * 1_000_000:
+        if late_us >= self._patience_us:
             self._skip(late_us)
             return
         self.fault = ""
+        how, at, inputs = self._how, self._at, self._inputs
+        ready = ((self._fill.write - self._base) // 2 - at) & _MASK
         sets = (ready - 1) // inputs  # the last set needs the voltage behind it
+        how[4] = self.step_16ths
+        pick = _pick_evenly if self.step_16ths else _pick
         while sets > 0:
             n = _SETS if sets > _SETS else sets
-            self._feed(n)
-            self._at = (self._at + n * inputs) & mask
+            how[0], how[1] = at, n
+            for slot, feed in self._feeds:
+                how[3] = slot
+                pick(self._ring, how, self._voltage, self._current)
+                feed(self._voltage, self._current, n)
+            at = (at + n * inputs) & _MASK
             sets -= n
-
-    def _feed(self, n: int):
-        how = self._how
-        how[0], how[1] = self._at, n
-        how[2], how[4] = self._inputs, self._mask
-        for slot, channel in enumerate(self._channels, 1):
-            how[3] = slot
-            _pick(self._ring, how, self._voltage, self._current)
-            channel.feed(self._voltage, self._current, n)
+        self._at = at
 
     def _skip(self, late_us: int):
         # How often the ring was written over is not known, nor which input a place belongs to: begin again.
@@ -134,6 +139,11 @@ class Rp2040Adc:
 def steps(currents: int) -> int:
     """Steps of a count in which samples come, for so many currents."""
     return currents + 1
+
+
+def widened(clip_counts: int, step_16ths: int) -> int:
+    """Where the converter ends, in counts from the middle, once its steps are put back: WindowMeter's clip_counts."""
+    return clip_counts + (step_16ths >> 3)
 
 
 def voltage_gain(slot: int, currents: int, rate_hz: int, frequency_hz: int) -> float:
@@ -153,7 +163,7 @@ def _pick(ring: ptr16, how: ptr32, voltage: ptr16, current: ptr16):
     n = int(how[1])
     inputs = int(how[2])
     slot = int(how[3])
-    mask = int(how[4])
+    mask = int(how[5])
     ahead = inputs - slot
     middle = inputs << 11
     k = 0
@@ -163,4 +173,28 @@ def _pick(ring: ptr16, how: ptr32, voltage: ptr16, current: ptr16):
         at = (at + inputs) & mask
         voltage[k] = before * ahead + int(ring[at]) * slot - middle
         current[k] = flows * inputs - middle
+        k += 1
+
+
+@micropython.viper
+def _pick_evenly(ring: ptr16, how: ptr32, voltage: ptr16, current: ptr16):
+    """As `_pick`, with how[4] put back at each step; works in 1/16 of a count."""
+    at = int(how[0])
+    n = int(how[1])
+    inputs = int(how[2])
+    slot = int(how[3])
+    width = int(how[4])
+    mask = int(how[5])
+    middle = (inputs << 11) + ((width * inputs) >> 3)  # two of the steps are below it
+    k = 0
+    while k < n:
+        before = int(ring[at])
+        before = (before << 4) + ((before + 512) >> 10) * width
+        flows = int(ring[(at + slot) & mask])
+        flows = (flows << 4) + ((flows + 512) >> 10) * width
+        at = (at + inputs) & mask
+        after = int(ring[at])
+        after = (after << 4) + ((after + 512) >> 10) * width
+        voltage[k] = ((before * (inputs - slot) + after * slot) >> 4) - middle
+        current[k] = (flows * inputs >> 4) - middle
         k += 1

@@ -9,3 +9,7 @@ class SimulatedCoil:
 
     def __call__(self, closed: bool):
         self.closed = closed
+
+    def feedback(self):
+        """None: it has no auxiliary contact."""
+        return

@@ -4,6 +4,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from circuitpython_typing import ReadableBuffer, WriteableBuffer
 
+    from gridnode.drivers.buses import I2C
+
 
 class Smbus2I2C:
     """`bus`: an smbus2.SMBus. At most 32 bytes a transfer; both methods raise OSError when the chip does not answer."""
@@ -24,7 +26,7 @@ class Smbus2I2C:
         self._bus.write_i2c_block_data(address, register, list(buffer))
 
 
-def open_bus(number: int) -> Smbus2I2C:
+def open_bus(number: int) -> "I2C":
     """The bus /dev/i2c-`number`. Raises RuntimeError that says what to do when it is not there."""
     try:
         from smbus2 import SMBus

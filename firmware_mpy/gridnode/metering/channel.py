@@ -18,7 +18,12 @@ class Channel:
     def __init__(self, name: str, window, start_us: int = 0, import_mwh: int = 0, export_mwh: int = 0):
         self.name = name
         self.window = window
+        self.halves = getattr(window, "halves", None)  # a meter chip tells none
+        self.tap = None  # a Harmonics that wants the samples for a while
+        self.voltage_fraction = 0  # so far on the way to the next sample the voltage is interpolated
         self.energy = EnergyRegister(import_mwh, export_mwh)
+        self.judge = None  # a metering.judge.Judge, where the board has one
+        self.aggregates = None  # a metering.aggregate.Aggregates, once somebody has asked for one
         self._interval = Interval()
         self._start_us = start_us
         self._length = 0  # of all windows, in 1/4096 samples
@@ -27,17 +32,30 @@ class Channel:
 
     def feed(self, voltage, current, n: int) -> bool:
         """As WindowMeter.feed: True when a window has ended."""
+        if self.tap is not None:
+            self.tap.take(voltage, current, n)
         if not self.window.feed(voltage, current, n):
             return False
         self.count()
         return True
 
-    def count(self):
-        """Book the window that has just ended: its time, its energy, its figures. `feed` does; a chip's driver must."""
+    def count(self, counted=None):
+        """Book the window that has just ended: its time, its energy, its figures. `feed` does; a chip's driver must.
+
+        counted: (import_mwh, export_mwh) where the meter counts energy itself; otherwise it is power times time.
+        """
         self._length += self.window.length
         end_us = self._start_us + self._length * 1_000_000 // (self.window.sample_rate_hz * SAMPLE)
-        self.energy.add(self.window.active_power_mw, end_us - self.end_us)
+        if counted is None:
+            self.energy.add(self.window.active_power_mw, end_us - self.end_us)
+        else:
+            self.energy.import_mwh += counted[0]
+            self.energy.export_mwh += counted[1]
         self.end_us = end_us
+        if self.judge:
+            self.judge.look(self.window)
+        if self.aggregates:
+            self.aggregates.add(self.window, self.end_us)
         self._interval.add(self.window)
 
     @property
@@ -50,11 +68,14 @@ class Channel:
         self._start_us = self.end_us = start_us
         self._taken_ms = start_us // 1000
 
-    def skip(self, samples: int):
-        """So many samples were lost: their time passes, and no energy is made up for it."""
+    def skip(self, samples: int, why: int = 0):
+        """So many samples were lost: their time passes, and no energy is made up for it. `why`: bits of quality."""
+        if self.tap is not None:
+            self.tap.restart()
         self._length += self.window.abandon() + samples * SAMPLE
         self.end_us = self._start_us + self._length * 1_000_000 // (self.window.sample_rate_hz * SAMPLE)
-        self._interval.quality |= SHORT_WINDOW
+        self.window.quality |= why
+        self._interval.quality |= SHORT_WINDOW | why
 
     def take_interval(self) -> tuple:
         """What an INTERVAL record says after its channel, in the wire's order; the next interval begins here.

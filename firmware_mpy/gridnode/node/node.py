@@ -1,75 +1,120 @@
 """One node: meters its channels, keeps its contactors' promises, reports, and obeys requests.
 
 `step(now_ms)` does all that is due and returns; the caller waits until something arrives or a few
-milliseconds have passed. It renews no lease and needs no host: contactors open by themselves.
+milliseconds have passed. It renews no lease and needs no host: contactors open by themselves, trips need no link.
 """
 
-from gridnode import VERSION
-from gridnode.node.ring import Ring
+import os
+
+from gridnode.node.report import Report
 from gridnode.wire import WireError, cbor, schema
-from gridnode.wire.frame import FRAME_MAX, PACKET_MAX
+from gridnode.wire.frame import PACKET_MAX
 from gridnode.wire.node_session import NodeSession
 
-LIVE_EVERY_MS = 1000
 FRAMES_A_STEP = 3  # so that a long backlog holds up neither the meter nor a command
 HELLO_BYTES = PACKET_MAX - 32  # at the start; header, tag, and what its numbers may grow by, need the rest
-RECORD_BYTES = 96  # the longest reliable record is shorter
+SAVE_EVERY_MS = 60_000
+SAVE_SLACK_MS = 1_000  # an interval ends with a window: it may come a little early
+PLAN_EVERY_MS = 1_000
+QUIET_MS = 500  # since the last command
+UNSAVED_MOST = 56  # records: the journal leaves no more numbers free than 64
+PLAN_HOLD_MS = 5_000  # of the plan's own lease: renewed while the plan wants it
+CLOCK_JUMP_MS = 2_000  # the time of day is off by more: told again
 
 
 class Identity:
     """Who this node is: `name` of the unit, `board`, and how it came to be running."""
 
-    def __init__(self, name: str, board: str, boot_epoch: int, reset_cause: str):
+    def __init__(self, name: str, board: str, boot_epoch: int, boot_time_ms: int, reset_cause: str):
         self.name = name
         self.board = board
         self.boot_epoch = boot_epoch
+        self.boot_time_ms = boot_time_ms
         self.reset_cause = reset_cause
 
 
 class Node:
-    """`meter.pump(now_us)` feeds `channels` (metering.Channel); `contactors` are switching.Contactor, already
-    booted; `link` is link.SerialLink or alike; `random` gives 30 random bits. Raises ValueError when the names are
-    too long to be told in one HELLO.
+    """`meter.pump(boot_us)` feeds `channels` (metering.Channel), whose time begins with this boot; `contactors` are
+    switching.Contactor, already booted; `link` is
+    link.SerialLink or alike; `random(30)` gives random bits; `journal` is a node.journal.Journal. `supply_failing()`: True
+    while the supply is going; `heap_free()`: bytes. Documents are kept in `folder`.
+
+    Raises ValueError when the names are too long to be told in one HELLO.
     """
 
     def __init__(
-        self, identity, meter, channels, contactors, link, random, interval_s: int, records: int, max_hold_s: int
+        self,
+        folder,
+        identity,
+        meter,
+        channels,
+        contactors,
+        link,
+        random,
+        journal,
+        interval_s: int,
+        max_hold_s: int,
+        supply_failing=None,
+        heap_free=None,
     ):
-        self.ring = Ring(records, RECORD_BYTES, random())  # a new journal, even for a unit set up anew
-        self._identity = identity
+        self.journal = journal
+        self._folder = folder
+        self.dips = []  # (channel's index, metering.Dips)
+        self._documents = None  # a Documents, once there is need of it
+        self.plan = None
+        self.unix_offset_ms: int = None  # Unix time less node time; None: not known in this boot
         self._meter = meter
         self._channels = channels
-        self._contactors = contactors
+        self.contactors = contactors
         self._link = link
-        self._interval_ms = interval_s * 1000
+        self._boot_ms = identity.boot_time_ms
         self._max_hold_s = max_hold_s
-        self._interval_due_ms = self._interval_ms
-        self._live_due_ms = 0
-        self._told = False  # whether this session's host has had its first live values
-        self.session = NodeSession(lambda: random() | 1, self.ring, self._hello, self._command)
+        self._supply_failing = supply_failing or _never
+        self._failing = self._supply_failing()
+        self._saved_ms = self._boot_ms
+        self._saved_intervals = 0
+        self._commanded_ms = self._boot_ms
+        self._plan_due_ms = 0
+        self._faulty = False  # the flash
+        self.session = NodeSession(
+            lambda: random(30) | 1,
+            journal,
+            self._hello,
+            self._command,
+            self._store,
+            self._fetch,
+            self._measure,
+            self._clock,
+        )
+        self._report = Report(self, identity, channels, self.dips, contactors, journal, interval_s * 1000, heap_free)
         self._rehearse_hello()
-        for index, channel in enumerate(channels):
-            energy = channel.energy
-            end_ms = channel.end_us // 1000
-            self.ring.append([schema.REGISTERS, 0, index, end_ms, energy.import_mwh, energy.export_mwh])
-        for index, contactor in enumerate(contactors):
+        self._report.begin()
+        for contactor in contactors:
             contactor.on_change = self._switched
-            self._record_switched(index, 0)
 
     def _rehearse_hello(self):
         # A HELLO that does not fit would stop the node when it first speaks, with its contactors in any state.
         try:
-            hello = schema.check([schema.HELLO] + self._hello(1, 1 << 40))
+            hello = schema.check([schema.HELLO] + self._hello(1, self._boot_ms + (1 << 40)))
             cbor.put(bytearray(HELLO_BYTES), 0, hello)
         except WireError as error:
             raise ValueError("names of node, board, channels and contactors: shorter or fewer (%s)" % error)
 
+    def _hello(self, node_session: int, now_ms: int) -> list:
+        return self._report.hello(node_session, now_ms, self._max_hold_s)
+
     def step(self, now_ms: int):
         """Do what is due at node time `now_ms`: safety first, then metering, then the link."""
-        for contactor in self._contactors:
+        for contactor in self.contactors:
             contactor.tick(now_ms)
-        self._meter.pump(now_ms * 1000)
-        self._report(now_ms)
+        self._meter.pump((now_ms - self._boot_ms) * 1000)
+        for contactor in self.contactors:
+            contactor.protect(now_ms)
+        if now_ms >= self._plan_due_ms:
+            self._plan_due_ms = now_ms + PLAN_EVERY_MS
+            self._follow(now_ms)
+        self._report.step(now_ms)
+        self._save_if_due(now_ms)
         for packet in self._link.receive():
             self.session.receive(packet, now_ms)
         self._link.flush()
@@ -81,71 +126,113 @@ class Node:
                 return
             self._link.send(self.session.frame, length)
 
-    def _report(self, now_ms: int):
-        # An interval ends with the first window past its time, so that energy and time belong together.
-        channels = self._channels
-        if all(channel.end_us >= self._interval_due_ms * 1000 for channel in channels):
-            for index, channel in enumerate(channels):
-                self.ring.append([schema.INTERVAL, 0, index] + list(channel.take_interval()))
-            while self._interval_due_ms * 1000 <= channels[0].end_us:
-                self._interval_due_ms += self._interval_ms
-        if not self.session.open:
-            self._told = False
-        elif not self._told and all(channel.measured for channel in channels):
-            self._told = True  # a host that has just come need not wait for the full second
-            self._live_due_ms = now_ms
-        if now_ms >= self._live_due_ms:
-            self._live_due_ms = now_ms - now_ms % LIVE_EVERY_MS + LIVE_EVERY_MS
-            for index, channel in enumerate(channels):
-                self.session.live([schema.LIVE, index] + list(channel.live()))
-            for index in range(len(self._contactors)):
-                self._report_contactor(index, now_ms)
+    def _follow(self, now_ms: int):
+        """What the plan wants, where nobody else holds the contactor; without a clock or a plan it wants nothing."""
+        if self.plan is None or self.unix_offset_ms is None:
+            return
+        first = self._channels[0].window
+        measured = first.active_power_mw, first.frequency_mhz, first.voltage_rms_mv
+        for index, contactor in enumerate(self.contactors):
+            closed = contactor.state == "closed"
+            wish = self.plan.wish(index, now_ms + self.unix_offset_ms, measured, closed)
+            if wish:
+                contactor.plan(wish, PLAN_HOLD_MS, now_ms)
 
-    def _report_contactor(self, index: int, now_ms: int):
-        contactor = self._contactors[index]
-        state, cause = schema.STATES.index(contactor.state), schema.CAUSES.index(contactor.cause)
-        hold_ms, dwell_ms = contactor.hold_remaining_ms(now_ms), contactor.dwell_remaining_ms(now_ms)
-        self.session.live([schema.CONTACTOR, index, now_ms, state, cause, hold_ms, dwell_ms])
+    @property
+    def settled(self) -> bool:
+        """Whether a host has been sent its first reading."""
+        return self._report.told and self.session.live_sent
+
+    def vitals(self) -> list:
+        """What VITALS says behind the free heap."""
+        kept = self._documents
+        plan, calibration = (kept.version(0), kept.version(1)) if kept else (0, 0)
+        until_s = self.plan.until_unix_s if self.plan else 0
+        return [self.journal.saves, None, 0, plan, until_s, calibration, int(self.unix_offset_ms is not None)]
+
+    def _save_if_due(self, now_ms: int):
+        """Once a minute, when an interval has ended or a watt-hour has gone by; and when the supply is going."""
+        failing = self._supply_failing()
+        last_words = failing and not self._failing
+        self._failing = failing
+        waited_ms = now_ms - self._saved_ms
+        if (
+            last_words
+            or (self.journal.must_save and self._calm(now_ms))
+            or (waited_ms >= SAVE_EVERY_MS - SAVE_SLACK_MS and self._report.intervals != self._saved_intervals)
+            or (waited_ms >= SAVE_EVERY_MS and self._report.moved())
+        ):
+            self._saved_ms = now_ms
+            self._saved_intervals = self._report.intervals
+            self._save(now_ms)
+
+    def _calm(self, now_ms: int) -> bool:
+        """Whether the flash may hold everything up for a moment: nothing could trip and nobody is at work, or it must."""
+        unsaved = self.journal.next - self.journal.saved_next
+        if unsaved > UNSAVED_MOST:
+            return True
+        for contactor in self.contactors:
+            if contactor.state == "closed":
+                return False
+        return now_ms - self._commanded_ms >= QUIET_MS
+
+    def _save(self, now_ms: int):
+        try:
+            self.journal.save(now_ms, [channel.energy.kept() for channel in self._channels])
+            self._faulty = False
+        except OSError as error:
+            if not self._faulty:
+                self._faulty = True
+                self._report.event("flash fault", error.args[0] if type(error.args[0]) is int else 0, now_ms, None)
 
     def _switched(self, contactor, now_ms: int):
-        index = self._contactors.index(contactor)
-        self._record_switched(index, now_ms)
-        self._report_contactor(index, now_ms)
-
-    def _record_switched(self, index: int, now_ms: int):
-        contactor = self._contactors[index]
-        state, cause = schema.STATES.index(contactor.state), schema.CAUSES.index(contactor.cause)
-        hold_ms = contactor.hold_remaining_ms(now_ms)
-        self.ring.append([schema.SWITCHED, 0, index, now_ms, state, cause, hold_ms])
+        self._report.switched(self.contactors.index(contactor), now_ms)
 
     def _command(self, index: int, target: int, hold_s: int, now_ms: int):
-        if index >= len(self._contactors):
+        if index >= len(self.contactors):
             return "unknown contactor", None, 0, 0
-        contactor = self._contactors[index]
+        self._commanded_ms = now_ms
+        contactor = self.contactors[index]
         hold_ms = min(hold_s, self._max_hold_s + 1) * 1000  # still refused, and small
-        reason, wait_ms = contactor.request(schema.STATES[target], hold_ms, now_ms)
-        self._report_contactor(index, now_ms)
+        reason, wait_ms = contactor.request(schema.TARGETS[target], hold_ms, now_ms)
+        self._report.contactor(index, now_ms)
         return reason, schema.STATES.index(contactor.state), contactor.hold_remaining_ms(now_ms), wait_ms
 
-    def _hello(self, node_session: int, now_ms: int) -> list:
-        me = self._identity
-        names = [channel.name for channel in self._channels]
-        return [
-            schema.WIRE_VERSION,
-            schema.digest(),
-            me.name,
-            me.board,
-            VERSION,
-            me.boot_epoch,
-            me.reset_cause,
-            now_ms,
-            node_session,
-            FRAME_MAX,
-            self.ring.epoch,
-            self.ring.oldest,
-            self.ring.next,
-            self._interval_ms // 1000,
-            self._max_hold_s,
-            names,
-            [contactor.name for contactor in self._contactors],
-        ]
+    def _store(self, document: int, body: bytes, now_ms: int) -> tuple:
+        outcome = self.load_documents().store(document, body)
+        if outcome[0] == "none":
+            self._report.event("document stored" if body else "document reverted", document, now_ms, outcome[1])
+        return outcome
+
+    def _fetch(self, document: int) -> tuple:
+        return self.load_documents().fetch(document)
+
+    def load_documents(self):
+        """Take what is kept; return it. On a microcontroller this loads modules, so it waits until it is needed."""
+        if not self._documents:
+            from gridnode.node.documents import make_documents
+
+            self._documents = make_documents(self._folder, self, self._meter, self._channels)
+        return self._documents
+
+    def _measure(self, index: int, span, done, now_ms: int):
+        if index >= len(self._channels):
+            done("unknown channel")
+        else:
+            self._report.measure(self._channels[index], span, done)
+
+    def _clock(self, unix_ms: int, now_ms: int):
+        """The host has told the time of day."""
+        offset_ms = unix_ms - now_ms
+        if self.unix_offset_ms is None or abs(offset_ms - self.unix_offset_ms) > CLOCK_JUMP_MS:
+            self.unix_offset_ms = offset_ms
+            self.journal.append([schema.CLOCK, 0, now_ms, unix_ms])
+
+
+def has_documents(folder: str) -> bool:
+    """Whether any was ever kept there."""
+    return any([name.startswith(schema.DOCUMENTS) for name in os.listdir(folder)])
+
+
+def _never() -> bool:
+    return False

@@ -1,10 +1,8 @@
 """Contactors that must never be closed together."""
 
-from gridnode.switching.contactor import OPEN
-
 
 class InterlockGroup:
-    """Its members exclude each other: while one is closed, the others may not close.
+    """Its members exclude each other: while one may conduct, the others may not close.
 
     group = InterlockGroup()
     up = Contactor("up", ..., interlocked=group.others_closed("up"))
@@ -21,5 +19,13 @@ class InterlockGroup:
         self._members.append(contactor)
 
     def others_closed(self, name: str):
-        """A condition for the contactor `name`: True while any other member is closed."""
-        return lambda: any(member.name != name and member.state != OPEN for member in self._members)
+        """A condition for the contactor `name`: True while any other member is closed, welded, or told to be so by
+        its feedback."""
+
+        def closed() -> bool:
+            for member in self._members:  # noqa: SIM110 (a generator would allocate at every tick)
+                if member.name != name and member.conducting():
+                    return True
+            return False
+
+        return closed

@@ -1,5 +1,5 @@
 """The host's end of a session, for one node on one link: CALL until a HELLO comes, WELCOME for each
-HELLO, then ACK, PING and REQUEST.
+HELLO, then ACK, PING, and what is asked of the node: REQUEST, STORE, FETCH, MEASURE.
 
 What the node sends is acknowledged when the caller says it is kept, not before.
 """
@@ -9,8 +9,10 @@ from gridnode.wire.schema import RELIABLE
 from gridnode.wire.session import CALL_EVERY_MS, PING_AGAIN_MS, PING_EVERY_MS, decode
 from gridnode.wire.stream import Receiver
 
-REQUEST_ROOM, PING_ROOM = 68, 40  # the longest frame of each
-BUFFER_MIN = 2 * REQUEST_ROOM + 2 * PING_ROOM  # a node that says it has less is taken at this
+# The longest frame of each, where a session has 30 bits and the number of a command 32.
+REQUEST_ROOM, PING_ROOM, STORE_ROOM = 68, 44, 171
+BUFFER_MIN = STORE_ROOM + 2 * PING_ROOM  # a node that says it has less is taken at this
+_ANSWERS = (schema.OUTCOME, schema.STORED, schema.DOCUMENT, schema.HARMONICS, schema.AGGREGATE)
 
 
 def _hello_index(name: str) -> int:
@@ -56,7 +58,7 @@ class HostSession:
         self._pinged_ms = -PING_EVERY_MS
         self._welcome_due = False
         self._ack_due = False
-        self._urgent = {}  # command -> request to send
+        self._urgent = {}  # command -> what is to be asked
         self._buffer_bytes = 0  # of the node
         self._unread_bytes = 0  # sent, and not yet known to be read by the node
         self._pings = []  # [host_time_ms, bytes that were sent up to it and are not yet known to be read], oldest first
@@ -89,7 +91,7 @@ class HostSession:
             self._answered(message[1])
         elif kind == schema.FLOOR and message[1] != self.hello[HELLO_EPOCH]:
             return None
-        elif kind == schema.OUTCOME and message[1] != self._session:
+        elif kind in _ANSWERS and message[1] != self._session:
             return None
         return message
 
@@ -129,7 +131,11 @@ class HostSession:
 
     def request(self, command: int, contactor: int, target: int, hold_s: int, expires_ms: int):
         """Send a request, or send it again."""
-        self._urgent[command] = [schema.REQUEST, self._session, command, contactor, target, hold_s, expires_ms]
+        self.ask(schema.REQUEST, command, contactor, target, hold_s, expires_ms)
+
+    def ask(self, kind: int, command: int, *fields):
+        """Send REQUEST, STORE, FETCH or MEASURE with the fields behind `command`, or send it again."""
+        self._urgent[command] = [kind, self._session, command] + list(fields)
 
     def close(self):
         """The link is gone: nothing holds until the next HELLO."""
@@ -137,8 +143,8 @@ class HostSession:
         self.hello = None
         self._called_ms = -CALL_EVERY_MS
 
-    def frames(self, now_ms: int) -> list:
-        """The frames to send now, as bytes."""
+    def frames(self, now_ms: int, unix_ms: int = 0) -> list:
+        """The frames to send now, as bytes. `unix_ms`: what the node is told of the time of day; 0: not known."""
         out = []
         if self.receiver is None:
             if now_ms - self._called_ms >= CALL_EVERY_MS:
@@ -149,30 +155,35 @@ class HostSession:
             self._welcome_due = self._ack_due = False
             head = [schema.WELCOME, schema.digest(), self.hello[HELLO_SESSION], self.host_session]
             out.append(self._frame(head + self._progress()))
-        while self._urgent and self._unread_bytes + REQUEST_ROOM + 2 * PING_ROOM <= self._buffer_bytes:
+        if self._pings and now_ms - self._pings[0][0] >= PING_EVERY_MS:
+            self._unread_bytes = 0  # they are lost: nothing waits for a PONG longer than this
+            self._pings = []
+        while self._urgent and self._fits(self._urgent[min(self._urgent)]):
             out.append(self._frame(self._urgent.pop(min(self._urgent))))
-        self._ping(out, now_ms)
+        self._ping(out, now_ms, unix_ms)
         if self._ack_due and not self._is_filling():
             self._ack_due = False
             out.append(self._frame([schema.ACK] + self._progress()))
         return out
 
-    # The node's receive buffer: ACK fills a quarter, then PING asks at once how much of it is read; REQUEST
-    # goes on, and leaves room for two more PINGs in case one gets lost.
-    def _is_filling(self) -> bool:
-        return self._unread_bytes >= self._buffer_bytes // 4
+    # The node's receive buffer: ACK fills a quarter, then PING asks at once how much of it is read; what is asked
+    # goes on, and leaves room for two more PINGs in case one gets lost. A STORE needs all the rest, so while it
+    # waits no ACK goes either.
+    def _fits(self, message) -> bool:
+        room = STORE_ROOM if message[0] == schema.STORE else REQUEST_ROOM
+        return self._unread_bytes + room + 2 * PING_ROOM <= self._buffer_bytes
 
-    def _ping(self, out, now_ms):
-        if self._pings and now_ms - self._pings[0][0] >= PING_EVERY_MS:
-            self._unread_bytes = 0  # they are lost: nothing waits for a PONG longer than this
-            self._pings = []
+    def _is_filling(self) -> bool:
+        return bool(self._urgent) or self._unread_bytes >= self._buffer_bytes // 4  # what fits is sent before
+
+    def _ping(self, out, now_ms, unix_ms):
         wait_ms = PING_EVERY_MS
         if self._is_filling():
             wait_ms = min(wait_ms, PING_AGAIN_MS << len(self._pings) - 1 if self._pings else 0)
         if now_ms - self._pinged_ms >= wait_ms:
             self._pinged_ms = now_ms
             self._ack_due = True  # repeats the credit, in case an ACK that raised it was lost
-            out.append(self._frame([schema.PING, self._session, now_ms]))
+            out.append(self._frame([schema.PING, self._session, now_ms, unix_ms]))
             self._pings.append([now_ms, self._unread_bytes])
 
     def _answered(self, host_time_ms):

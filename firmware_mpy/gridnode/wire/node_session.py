@@ -1,12 +1,16 @@
-"""The node's end of a session: HELLO until welcomed, then records, live values, PONG, OUTCOME, FLOOR.
+"""The node's end of a session: HELLO until welcomed, then records, live values, FLOOR, and answers to the host.
 
-A node that hears nothing starts over and keeps its records. A request is carried out at most
-once: its outcome is remembered and repeated, and what came too late is refused.
+A node that hears nothing starts over and keeps its records. A REQUEST or STORE is carried out at most
+once: its outcome is remembered and repeated, and what came too late is refused. FETCH and MEASURE change
+nothing, so they are answered anew each time.
 """
 
 from gridnode.wire import WireError, packet, schema
 from gridnode.wire.session import CALL_ANSWER_MS, HELLO_EVERY_MS, OUTCOMES_KEPT, SILENCE_MS, decode
 from gridnode.wire.stream import Sender
+
+_NO_HARMONICS = (0,) * 21
+_NO_QUANTITIES = (0, None, None, None, None, None, None, 0)
 
 
 class NodeSession:
@@ -14,10 +18,15 @@ class NodeSession:
     which holds encoded records (see Sender), their `epoch`, and gives `record(sequence)` ->
     (buffer, start, length); `hello(node_session, now_ms)` -> the fields of HELLO;
     `command(contactor, target, hold_s, now_ms)`, which carries out a request and returns
-    (reason, state, hold_remaining_ms, wait_ms).
+    (reason, state, hold_remaining_ms, wait_ms). What a node cannot do it is not given, and is then ignored:
+    `store(document, body, now_ms)`, which keeps a document and returns (reason, version, digest);
+    `fetch(document)` -> (version, digest, body);
+    `measure(channel, span, done, now_ms)`, which calls `done(reason, fields)`, now or later, with the fields of
+    HARMONICS behind `channel` (span None) or of AGGREGATE behind `span`; None with a reason other than "none". A
+    newer one takes the place of one that is not done. `clock(unix_ms, now_ms)` hears the time of day, now and then.
     """
 
-    def __init__(self, new_session, journal, hello, command):
+    def __init__(self, new_session, journal, hello, command, store=None, fetch=None, measure=None, clock=None):
         self._new_session = new_session
         self.node_session = new_session()
         self.host_session = 0  # of the host that welcomed us; 0: none
@@ -26,13 +35,20 @@ class NodeSession:
         self._sender = Sender(journal)
         self._hello = hello
         self._command = command
+        self._store = store
+        self._fetch = fetch
+        self._measure = measure
+        self._clock = clock
+        self._measuring = -1  # command of the MEASURE that is not done
         self._writer = packet.Writer()
         self.frame = self._writer.frame
         self._asked = True  # a HELLO is due even if the session is open
         self._hello_ms = -HELLO_EVERY_MS  # when it was last said
         self._heard_ms = 0
-        self._urgent = []  # outcomes and pongs, bounded by what one host asks
+        self._urgent = []  # answers and pongs, bounded by what one host asks
         self._live = {}  # (id, index) -> newest message not yet sent
+        self._live_next = True  # so that a long backlog does not keep the newest values away
+        self.live_sent = False  # any, in any session
         self._highest = 0
         self._outcomes = []  # (command, outcome message), newest last
         self._floor_due = False
@@ -65,8 +81,10 @@ class NodeSession:
             self._acknowledged(message, now_ms)
         elif kind == schema.PING:
             self._pinged(message, now_ms)
-        elif kind == schema.REQUEST:
+        elif kind == schema.REQUEST or (kind == schema.STORE and self._store):
             self._requested(message, now_ms)
+        elif (kind == schema.FETCH and self._fetch) or (kind == schema.MEASURE and self._measure):
+            self._asked_for(message, now_ms)
         else:
             self.ignored += 1
 
@@ -77,6 +95,8 @@ class NodeSession:
     def _pinged(self, message, now_ms):
         if message[1] == self._session:
             self._heard_ms = now_ms
+            if self._clock and message[3]:
+                self._clock(message[3], now_ms)
             self._say([schema.PONG, message[2], now_ms])
         else:
             self._asked = True  # a late HELLO misled the host: it learns of our session from another
@@ -94,6 +114,7 @@ class NodeSession:
         self._live = {}
         self._outcomes = []
         self._highest = 0
+        self._measuring = -1
 
     def _welcomed(self, message, now_ms):
         _, digest, node_session, host_session, epoch, next_sequence, bitmap, credit = message
@@ -121,9 +142,9 @@ class NodeSession:
         self._sender.acknowledge(next_sequence, bitmap, credit, now_ms)
 
     def _requested(self, message, now_ms):
-        _, session, command, contactor, target, hold_s, expires_ms = message
-        if session != self._session:
-            self._refuse(session, command, "wrong session")
+        command = message[2]
+        if message[1] != self._session:
+            self._say(self._refusal(message, "wrong session"))
             return
         self._heard_ms = now_ms
         for known, outcome in self._outcomes:
@@ -131,22 +152,53 @@ class NodeSession:
                 self._say(outcome)
                 return
         if command <= self._highest:
-            self._refuse(session, command, "repeat too old")
+            self._say(self._refusal(message, "repeat too old"))
             return
         self._highest = command
-        if now_ms > expires_ms:
-            reason, state, hold_ms, wait_ms = "expired", None, 0, 0
+        if now_ms > message[-1]:
+            outcome = self._refusal(message, "expired")
+        elif message[0] == schema.STORE:
+            outcome = self._outcome(message, *self._store(message[3], message[4], now_ms))
         else:
-            reason, state, hold_ms, wait_ms = self._command(contactor, target, hold_s, now_ms)
-        self._remember(command, self._outcome(session, command, reason, state, hold_ms, wait_ms))
+            outcome = self._outcome(message, *self._command(message[3], message[4], message[5], now_ms))
+        self._remember(command, outcome)
 
-    def _outcome(self, session, command, reason, state, hold_ms, wait_ms):
-        result = 1 if reason == "none" else 0
+    def _outcome(self, message, reason, *fields):
         code = schema.REASONS.index(reason)
-        return [schema.OUTCOME, session, command, result, code, state, hold_ms, wait_ms]
+        head = [message[1], message[2], 0 if code else 1, code]
+        if message[0] == schema.STORE:
+            return [schema.STORED] + head + [message[3]] + list(fields)
+        return [schema.OUTCOME] + head + list(fields)
 
-    def _refuse(self, session, command, reason):
-        self._say(self._outcome(session, command, reason, None, 0, 0))
+    def _refusal(self, message, reason):
+        fields = (0, b"") if message[0] == schema.STORE else (None, 0, 0)
+        return self._outcome(message, reason, *fields)
+
+    def _asked_for(self, message, now_ms):
+        if message[1] != self._session:
+            self._asked = True  # as with a PING
+            return
+        self._heard_ms = now_ms
+        if message[0] == schema.FETCH:
+            self._say([schema.DOCUMENT] + message[1:] + list(self._fetch(message[3])))
+        elif message[2] != self._measuring:  # else a repeat of what is under way
+            self._begin(message, now_ms)
+
+    def _begin(self, message, now_ms):
+        _, session, command, channel, span = message
+
+        def done(reason, fields=None):
+            if self._measuring != command or self._session != session:
+                return  # another has taken its place, or its host has gone
+            self._measuring = -1
+            head = [session, command, schema.REASONS.index(reason), channel]
+            if span is None:
+                self._say([schema.HARMONICS] + head + list(fields or _NO_HARMONICS))
+            else:
+                self._say([schema.AGGREGATE] + head + [span] + list(fields or _NO_QUANTITIES))
+
+        self._measuring = command
+        self._measure(channel, span, done, now_ms)
 
     def _remember(self, command, outcome):
         if len(self._outcomes) == OUTCOMES_KEPT:
@@ -160,7 +212,7 @@ class NodeSession:
         return self._writer.message([schema.HELLO] + self._hello(self.node_session, now_ms))
 
     def next_frame(self, now_ms: int) -> int:
-        """Length of the frame to send now, in `self.frame`; 0: nothing. Commands first, live values last."""
+        """Length of the frame to send now, in `self.frame`; 0: nothing. Commands first; a live value after each record."""
         if self.open and now_ms - self._heard_ms > SILENCE_MS:
             self._start_over()
         if self._urgent and self.open:
@@ -175,10 +227,13 @@ class NodeSession:
             self._floor_due = False
             return self._writer.message([schema.FLOOR, self._journal.epoch, self._journal.oldest])
         sequence = self._sender.next(now_ms)
-        if sequence >= 0:
+        if sequence >= 0 and not (self._live and self._live_next):
+            self._live_next = True
             length = self._writer.body(*self._journal.record(sequence))
             self._sender.sent(sequence, length, now_ms)
             return length
         if self._live:
+            self._live_next = False
+            self.live_sent = True
             return self._writer.message(self._live.pop(next(iter(self._live))))
         return 0

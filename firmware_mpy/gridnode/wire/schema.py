@@ -6,8 +6,8 @@ is added here and nowhere else. Field types:
     uint    0 .. 2^63-1          uint?   uint or null (this meter cannot tell)
     int     -2^63+1 .. 2^63-1    int?    int or null
     bytes   at most 32 bytes     text    at most 32 bytes of UTF-8
-    texts   at most 8 of text
-    state, cause, result, reason     index into STATES, CAUSES, RESULTS, REASONS (state? may be null)
+    blob    at most 128 bytes    texts   at most 8 of text
+    state, target, cause, result, reason, event, document, span     index into STATES, TARGETS, ... (state? may be null)
 
 A message travels as one flat CBOR array: [id, field, field, ...].
 """
@@ -16,13 +16,33 @@ import hashlib
 
 from gridnode.wire import WireError
 
-WIRE_VERSION = 1
+WIRE_VERSION = 2
 
 HELLO, WELCOME, CALL, ACK, FLOOR, PING, PONG, REQUEST, OUTCOME = 1, 2, 3, 4, 5, 6, 7, 8, 9
 REGISTERS, INTERVAL, SWITCHED, LIVE, CONTACTOR = 10, 11, 12, 13, 14
+EVENT, CLOCK, SKIPPED, VITALS = 15, 16, 17, 18
+STORE, STORED, FETCH, DOCUMENT = 19, 20, 21, 22
+MEASURE, HARMONICS, AGGREGATE = 23, 24, 25
 
-STATES = ("open", "closed")
-CAUSES = ("boot", "request", "expiry", "interlock")
+STATES = ("open", "closed", "tripped", "locked out")  # the last two are open: until a retry, until somebody resets
+TARGETS = ("open", "closed", "reset")  # reset ends a lock-out
+CAUSES = (
+    "boot",
+    "request",
+    "expiry",
+    "interlock",
+    "plan",  # the node's own, while no host holds the contactor
+    "button",  # a person at the node
+    "over-current",
+    "over-voltage",
+    "under-voltage",
+    "over-frequency",
+    "under-frequency",
+    "welded",  # told to open, its feedback contact says closed
+    "failed to close",  # told to close, its feedback contact says open
+    "retry",  # after a trip
+    "reset",  # somebody has ended a lock-out
+)
 RESULTS = ("refused", "applied")
 REASONS = (
     "none",  # applied
@@ -34,9 +54,40 @@ REASONS = (
     "expired",  # the request reached the node after its deadline
     "repeat too old",  # the outcome of this request is no longer remembered
     "wrong session",  # the request belongs to a session that has ended
+    "tripped",  # opened by its protection: it waits for its retry
+    "locked out",  # opened for good: somebody must look, and reset it
+    "local control",  # a person at the node has taken over for a while
+    "not locked out",  # there is nothing to reset
+    "bad document",  # it does not say what such a document must
+    "flash fault",  # it could not be written and read back
+    "unknown channel",
+    "cannot measure",  # this meter does not give that
 )
+EVENTS = (
+    "boot",  # index 0; value: boot epoch
+    "registers began",  # index: channel; no register was found on the node; value: mWh that it begins with
+    "records dropped",  # value: records that had to go before a host had them
+    "block damaged",  # value: records of the journal that could not be read
+    "quality",  # index: channel; value: bits of `quality` that now are set; 0: good again
+    "sag",  # index: channel; value: lowest mV; when it was over
+    "swell",  # value: highest mV
+    "interruption",  # value: lowest mV
+    "trip",  # index: contactor; value: what was measured, in the cause's unit (mA, mV, mHz)
+    "document stored",  # index: in DOCUMENTS; value: version
+    "document reverted",
+    "flash fault",  # index: OSError's number
+)
+DOCUMENTS = ("plan", "calibration")
+SPANS = ("3 s", "10 min")  # of IEC 61000-4-30
 # Bits of `quality`: why a figure deserves less trust. 0 is good.
 NO_VOLTAGE, CLIPPED, SHORT_WINDOW = 1, 2, 4
+OPEN_INPUT = 8  # nothing is connected there, or its wire is broken
+REVERSED = 16  # a load seems to export: its transformer is the wrong way round
+WRONG_PHASE = 32  # current and voltage are a third of a turn apart: of two phases
+NO_ANSWER = 64  # the meter chip is silent, or what it says is garbled
+UNBELIEVABLE = 128  # what the meter chip says cannot be true
+BOUNCE = 256  # pulses came faster than the meter can make them
+TIME_UNSURE = 512  # set by the host: the node had no clock then
 
 _QUANTITIES = (
     ("active_power_mw", "int?"),  # + is import from the grid
@@ -60,7 +111,8 @@ MESSAGES = {
             ("firmware", "text"),
             ("boot_epoch", "uint"),  # counts boots of this node
             ("reset_cause", "text"),
-            ("node_time_ms", "uint"),  # since this boot
+            ("node_time_ms", "uint"),  # goes on from boot to boot, and stands still while the node is off
+            ("boot_time_ms", "uint"),  # node time at which this boot began
             ("node_session", "uint"),  # random, new whenever the node starts over with a host
             ("receive_buffer_bytes", "uint"),
             ("journal_epoch", "uint"),
@@ -95,7 +147,14 @@ MESSAGES = {
         ),
     ),
     FLOOR: ("floor", (("journal_epoch", "uint"), ("oldest_sequence", "uint"))),
-    PING: ("ping", (("session", "uint"), ("host_time_ms", "uint"))),
+    PING: (
+        "ping",
+        (
+            ("session", "uint"),
+            ("host_time_ms", "uint"),  # of a clock that never jumps
+            ("unix_ms", "uint"),  # 0: the host does not know
+        ),
+    ),
     PONG: ("pong", (("host_time_ms", "uint"), ("node_time_ms", "uint"))),
     REQUEST: (
         "request",
@@ -103,7 +162,7 @@ MESSAGES = {
             ("session", "uint"),  # node_session XOR host_session: of this pair and no other
             ("command", "uint"),  # rises within a session
             ("contactor", "uint"),
-            ("target", "state"),
+            ("target", "target"),
             ("hold_s", "uint"),
             ("expires_ms", "uint"),  # node time after which it must not be applied
         ),
@@ -154,6 +213,20 @@ MESSAGES = {
             ("hold_remaining_ms", "uint"),
         ),
     ),
+    EVENT: (
+        "event",
+        (
+            ("sequence", "uint"),
+            ("event", "event"),
+            ("index", "uint"),  # of what EVENTS says
+            ("node_time_ms", "uint"),
+            ("value", "int?"),
+            ("duration_ms", "uint"),
+        ),
+    ),
+    CLOCK: ("clock", (("sequence", "uint"), ("node_time_ms", "uint"), ("unix_ms", "uint"))),  # holds for a whole boot
+    # A number that no record has: a power cut took it, or it was left free to be sure.
+    SKIPPED: ("skipped", (("sequence", "uint"),)),
     # Best effort: the newest one counts.
     LIVE: (
         "live",
@@ -176,14 +249,100 @@ MESSAGES = {
             ("dwell_remaining_ms", "uint"),  # until the next change is allowed
         ),
     ),
+    VITALS: (
+        "vitals",
+        (
+            ("node_time_ms", "uint"),
+            ("heap_free_bytes", "uint?"),
+            ("saves", "uint"),  # writes of registers and journal since this boot
+            ("flash_years", "uint?"),  # that the flash lasts at this rate, by its maker's figure
+            ("journal_days", "uint"),  # that the journal reaches back when full, at this rate
+            ("plan_version", "uint"),  # 0: none
+            ("plan_until_unix_s", "uint"),
+            ("calibration_version", "uint"),
+            ("clock_known", "uint"),  # 1: the node knows the time of day
+        ),
+    ),
+    # A document is kept whole in flash: the new one or, after a power cut, the old one.
+    STORE: (
+        "store",
+        (
+            ("session", "uint"),
+            ("command", "uint"),  # of the same count as REQUEST's
+            ("document", "document"),
+            ("body", "blob"),  # empty: go back to the one before
+            ("expires_ms", "uint"),
+        ),
+    ),
+    STORED: (
+        "stored",
+        (
+            ("session", "uint"),
+            ("command", "uint"),
+            ("result", "result"),
+            ("reason", "reason"),
+            ("document", "document"),
+            ("version", "uint"),
+            ("digest", "bytes"),  # first 8 bytes of SHA-256 over the body as read back
+        ),
+    ),
+    FETCH: ("fetch", (("session", "uint"), ("command", "uint"), ("document", "document"))),
+    DOCUMENT: (
+        "document",
+        (
+            ("session", "uint"),
+            ("command", "uint"),
+            ("document", "document"),
+            ("version", "uint"),  # 0: there is none
+            ("digest", "bytes"),
+            ("body", "blob"),
+        ),
+    ),
+    # span null: the harmonics of one window, which are worked out only when asked for.
+    MEASURE: ("measure", (("session", "uint"), ("command", "uint"), ("channel", "uint"), ("span", "span?"))),
+    HARMONICS: (
+        "harmonics",
+        (
+            ("session", "uint"),
+            ("command", "uint"),
+            ("reason", "reason"),
+            ("channel", "uint"),
+            ("node_time_ms", "uint"),
+            ("voltage_thd_ppm", "uint"),  # of the fundamental: harmonics 2 to 9
+            ("current_thd_ppm", "uint"),
+        )
+        + tuple([("voltage_h%d_mv" % order, "uint") for order in range(1, 10)])
+        + tuple([("current_h%d_ma" % order, "uint") for order in range(1, 10)]),
+    ),
+    AGGREGATE: (
+        "aggregate",
+        (
+            ("session", "uint"),
+            ("command", "uint"),
+            ("reason", "reason"),
+            ("channel", "uint"),
+            ("span", "span"),
+            ("node_time_ms", "uint"),  # of its end
+        )
+        + _QUANTITIES,
+    ),
 }
 
-NAMES = {"state": STATES, "cause": CAUSES, "result": RESULTS, "reason": REASONS}
+NAMES = {
+    "state": STATES,
+    "target": TARGETS,
+    "cause": CAUSES,
+    "result": RESULTS,
+    "reason": REASONS,
+    "event": EVENTS,
+    "document": DOCUMENTS,
+    "span": SPANS,
+}
 
-RELIABLE = (REGISTERS, INTERVAL, SWITCHED)
+RELIABLE = (REGISTERS, INTERVAL, SWITCHED, EVENT, CLOCK, SKIPPED)
 
 INT_MAX = (1 << 63) - 1
-TEXT_MAX, TEXTS_MAX = 32, 8
+TEXT_MAX, TEXTS_MAX, BLOB_MAX = 32, 8, 128
 
 
 def _lines():
@@ -227,6 +386,8 @@ def _fits(kind, value):
         return type(value) is int and 0 <= value < len(NAMES[kind])
     if kind == "bytes":
         return type(value) is bytes and len(value) <= TEXT_MAX
+    if kind == "blob":
+        return type(value) is bytes and len(value) <= BLOB_MAX
     if kind == "text":
         return type(value) is str and len(value.encode()) <= TEXT_MAX
     return type(value) is list and len(value) <= TEXTS_MAX and all(_fits("text", item) for item in value)

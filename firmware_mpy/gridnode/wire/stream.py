@@ -137,12 +137,15 @@ class Sender:
                 self._order[slot] = 0
 
     def _slide(self, base: int):
-        """Move the window's lower edge up to `base`."""
-        while self._base < base:
-            self._let_go(self._base % WINDOW)
-            self._base += 1
-            self._acked >>= 1
-        self._unsent = max(self._unsent, self._base)
+        """Move the window's lower edge up to `base`, which may be far beyond the window."""
+        steps = base - self._base
+        if steps <= 0:
+            return
+        for sequence in range(self._base, min(base, self._base + WINDOW)):
+            self._let_go(sequence % WINDOW)
+        self._base = base
+        self._acked >>= steps
+        self._unsent = max(self._unsent, base)
 
 
 class Receiver:

@@ -2,8 +2,9 @@
 // its configuration says, and shows what it measured last.
 //
 // Literal: {"chip": "ina226", "bus": 0, "address": 0x40, "sda": 4, "scl": 5, "shunt_uohm": 2000, "voltage_mv": 12000,
-// "current_ma": 0}. tell: {"voltage_mv", "current_ma"} change what is measured; the answer has the true "energy_mwh"
-// since first power-on.
+// "current_ma": 0}. tell: {"voltage_mv", "current_ma"} change what is measured; {"silent": true} it does not answer;
+// {"impossible": true} bit 15 of the bus voltage reads 1; {"reset": true} its supply goes for a moment; {"stuck_clocks": n}
+// it holds SDA low for n clocks (-1: for good). The answer has the true "energy_mwh" since first power-on.
 
 const CONFIGURATION = 0x00;
 const SHUNT = 0x01;
@@ -19,8 +20,10 @@ const TIMES_US = [140, 204, 332, 588, 1100, 2116, 4156, 8244];
 const AVERAGES = [1, 4, 16, 64, 128, 256, 512, 1024];
 
 export class Ina226 {
+  silent = false;
   #is;
   #world;
+  #bus;
   #registers;
   #pointer = 0;
   #bytes = 0;
@@ -34,9 +37,10 @@ export class Ina226 {
     const pins = bus ? { sda: 6, scl: 7 } : { sda: 4, scl: 5 }; // MicroPython's defaults
     this.#is = { address: 0x40, ...pins, shunt_uohm: 2000, voltage_mv: 12000, current_ma: 0, ...literal };
     this.#world = board.world;
+    this.#bus = board.i2c(bus);
     this.#measure = board.world.alarm(() => this.#measured());
     this.powerOn();
-    board.i2c(bus).connect(this, this.#is.address, this.#is.sda, this.#is.scl);
+    this.#bus.connect(this, this.#is.address, this.#is.sda, this.#is.scl);
   }
 
   powerOn() {
@@ -69,11 +73,13 @@ export class Ina226 {
 
   stop() {}
 
-  tell({ voltage_mv, current_ma }) {
+  tell({ silent, stuck_clocks, reset, ...changes }) {
     this.#energy += (this.#is.voltage_mv * this.#is.current_ma * (this.#world.now - this.#since)) / 3.6e15;
     this.#since = this.#world.now;
-    if (voltage_mv !== undefined) this.#is.voltage_mv = voltage_mv;
-    if (current_ma !== undefined) this.#is.current_ma = current_ma;
+    Object.assign(this.#is, changes);
+    if (silent !== undefined) this.silent = silent;
+    if (stuck_clocks !== undefined) this.#bus.hold(stuck_clocks);
+    if (reset) this.powerOn();
     return { energy_mwh: this.#energy };
   }
 
@@ -94,7 +100,7 @@ export class Ina226 {
 
   #measured() {
     const shunt = limited((this.#is.current_ma * this.#is.shunt_uohm) / 2500, -32768, 32767);
-    const bus = limited(this.#is.voltage_mv / 1.25, 0, 32767);
+    const bus = this.#is.impossible ? 0xffff : limited(this.#is.voltage_mv / 1.25, 0, 32767);
     const current = limited((shunt * (this.#registers.get(CALIBRATION) ?? 0)) / 2048, -32768, 32767);
     this.#registers.set(SHUNT, shunt & 0xffff);
     this.#registers.set(BUS, bus);

@@ -2,7 +2,8 @@
 //
 // Literal: {"chip": "pzem004t", "uart": 1, "address": 1, "voltage_mv": 230000, "current_ma": 0, "power_factor_per_mille":
 // 1000, "frequency_mhz": 50000, "answer_ns": 20e6}. tell: changes any of these; {"broken": true} flips a bit of each answer,
-// {"silent": true} gives none; the answer has the true "energy_mwh" since first power-on.
+// {"silent": true} gives none, {"answers_as": n} answers in another unit's name, {"impossible": true} tells more power than
+// voltage times current; the answer has the true "energy_mwh" since first power-on.
 import { characterNs } from '../uart.mjs';
 
 const CHARACTER_NS = 10e9 / 9600;
@@ -44,7 +45,7 @@ export class Pzem004t {
     if (frame[0] !== this.#is.address && frame[0] !== ANYBODY) return;
     const body = this.#serve(frame[1], frame.slice(2, -2));
     if (this.#is.silent) return;
-    const answer = [frame[0], ...body];
+    const answer = [this.#is.answers_as ?? frame[0], ...body];
     const check = crc(answer);
     this.#ready = [...answer, check & 0xff, check >> 8];
     if (this.#is.broken) this.#ready[3] ^= 0x10;
@@ -78,7 +79,7 @@ export class Pzem004t {
   #inputs() {
     this.#sum();
     const { voltage_mv, current_ma, frequency_mhz, power_factor_per_mille } = this.#is;
-    const power = Math.round(this.#power / 100);
+    const power = this.#is.impossible ? 0x10000000 : Math.round(this.#power / 100);
     const energy = Math.floor((this.#energy - this.#reset) / 1000);
     const two = (value) => [value & 0xffff, value >>> 16];
     return [

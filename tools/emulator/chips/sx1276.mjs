@@ -2,7 +2,8 @@
 // time on air, receiving, and DIO0. What it sends can come back from a loopback peer.
 //
 // Literal: {"chip": "sx1276", "bus": 0, "select": 17, "reset": 20, "dio0": 21, "echo_ns": null}: with echo_ns, a peer sends
-// each packet back so long after its end. tell: {"receive": hex} lets a packet arrive; the answer has "sent" [[ns, hex], ...].
+// each packet back so long after its end. tell: {"receive": hex} lets a packet arrive; {"silent": true}: its answers read as
+// all ones, and it takes nothing; the answer has "sent" [[ns, hex], ...].
 
 const FIFO = 0x00;
 const MODE = 0x01;
@@ -79,6 +80,7 @@ export class Sx1276 {
 
   exchange(byte) {
     byte &= 0xff;
+    if (this.#is.silent) return 0xff;
     if (this.#address < 0) {
       this.#writing = !!(byte & 0x80);
       this.#address = byte & 0x7f;
@@ -159,7 +161,8 @@ export class Sx1276 {
     return (preamble + payload) * this.#symbolNs;
   }
 
-  tell({ receive }) {
+  tell({ receive, silent }) {
+    if (silent !== undefined) this.#is.silent = silent;
     if (receive !== undefined) this.#arrive(Buffer.from(receive, 'hex'));
     return { sent: this.#sent };
   }

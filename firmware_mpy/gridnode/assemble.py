@@ -1,0 +1,98 @@
+"""A board's literals and a unit's file -> the journal, the contactors and the node of main.py.
+
+Imports stand in the functions: on a microcontroller loading takes time, in which the converter can already sample.
+Nothing that lasts may refer to a function of this module: main's program forgets it when the node is made.
+"""
+
+import gc
+import os
+import random
+
+
+def make_journal(board, unit: dict, folder: str, channels: list):
+    """What is kept in flash: records, this boot's number and time, and the registers, with which `channels` go on."""
+    from gridnode.node.journal import Journal
+
+    journal = Journal(folder + "/journal", len(channels), _chance(), unit.get("interval_s", 60) * 1000)
+    for channel, kept in zip(channels, journal.registers):
+        if kept:
+            channel.energy.go_on(*kept)
+    return journal
+
+
+def _chance() -> int:
+    return int.from_bytes(os.urandom(4), "big") >> 2
+
+
+def make_contactors(wanted: list, coils: dict, channels: list, now_ms: int) -> list:
+    """The board's contactors, each driven to its safe state before the next one is made."""
+    from gridnode.switching.contactor import Contactor
+    from gridnode.switching.interlock import InterlockGroup
+    from gridnode.switching.protection import Protection
+
+    by_name = {channel.name: channel for channel in channels}
+    groups = {}
+    contactors = []
+    for spec in wanted:
+        group = None
+        if spec["interlock"]:
+            group = groups.setdefault(spec["interlock"], InterlockGroup())
+        coil, limits = coils[spec["name"]], spec["protection"]
+        forbidden = group.others_closed(spec["name"]) if group else None
+        contactor = Contactor(spec, coil, forbidden, feedback=coil.feedback)
+        if group:
+            group.join(contactor)
+        contactor.boot(now_ms)
+        if limits:
+            contactor.protection = Protection(limits, by_name[limits["channel"]])
+        contactors.append(contactor)
+    return contactors
+
+
+def make_dips(board, channels: list) -> list:
+    """A watch for sags and swells of each voltage that is sampled; the channels of a board share one."""
+    if channels[0].halves is None:
+        return []
+    from gridnode.metering.dips import Dips
+
+    return [(0, Dips(channels[0].halves, channels[0].window, board.NOMINAL_VOLTAGE_MV))]
+
+
+def make_node(board, unit: dict, folder: str, coils: dict, meter, channels: list, journal, cause: str, pump, now):
+    """(the node, the stream to the host). `pump()` is called now and then, `now()` is node time in ms."""
+    contactors = make_contactors(board.CONTACTORS, coils, channels, now())
+    from gridnode.hardware import make_stream, make_supply
+    from gridnode.link.serial import SerialLink
+
+    pump()
+    from gridnode.node.node import Identity, Node, has_documents
+
+    pump()
+    # Two boots never share their chance, not even where a chip has little of it right after power-on.
+    random.seed(_chance() ^ journal.boot_epoch)
+    stream = make_stream(board, unit)
+    node = Node(
+        folder,
+        Identity(unit["name"], board.NAME, journal.boot_epoch, journal.boot_time_ms, cause),
+        meter,
+        channels,
+        contactors,
+        SerialLink(stream),
+        random.getrandbits,
+        journal,
+        unit.get("interval_s", 60),
+        max([spec["max_hold_s"] for spec in board.CONTACTORS]),
+        make_supply(board),
+        getattr(gc, "mem_free", None),  # CPython has none
+    )
+    if has_documents(folder):
+        node.load_documents()
+    return node, stream
+
+
+def add_rest(board, node, channels: list):
+    """What the first reading need not wait for: the watch for sags, and the panel, which is returned."""
+    from gridnode.hardware import make_panel
+
+    node.dips += make_dips(board, channels)
+    return make_panel(board, node.contactors)

@@ -1,0 +1,15 @@
+"""What opens a contactor against everybody's wish."""
+
+import pytest
+
+from hil.checks import protection
+
+
+@pytest.mark.needs("pins", "converter", "replacing")
+def test_over_current(make, notes):
+    protection.over_current(make, notes)
+
+
+@pytest.mark.needs("pins", "replacing")
+def test_contact_that_does_not_follow(make, notes):
+    protection.feedback(make, notes)

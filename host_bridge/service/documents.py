@@ -1,0 +1,119 @@
+"""The part of the API about what a node keeps and what it measures on request: plan, calibration, harmonics."""
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from fastapi import APIRouter, HTTPException, Query
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from gridnode.wire import schema
+from host_bridge.model import LinkState
+from host_bridge.service.api import answer_code
+from host_bridge.service.bodies import CommandBody
+
+if TYPE_CHECKING:
+    from host_bridge.dispatch import Dispatch
+    from host_bridge.fleet import Fleet
+    from host_bridge.node import RemoteNode
+
+FETCH_WITHIN_MS = 3000
+MEASURE_WITHIN_MS = 8000  # a window and the working out of its harmonics; or the first whole 3 s
+Name = Literal["plan", "calibration"]
+Span = Literal["harmonics", "3 s", "10 min"]
+
+
+class StoreRequest(BaseModel):
+    """A document to be kept."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    body: str = Field(
+        max_length=2 * schema.BLOB_MAX, pattern="^([0-9a-f]{2})*$", description="hex; empty: the one before"
+    )
+    reason: str = Field("", max_length=200)
+
+
+class StoredBody(CommandBody):
+    """What became of it, and what the node keeps now, where it said so."""
+
+    version: int | None = None
+    digest: str | None = Field(None, description="hex: the first 8 bytes of SHA-256 over the body that the node keeps")
+
+
+class DocumentBody(BaseModel):
+    """What a node keeps."""
+
+    version: int = Field(description="0: none")
+    digest: str = Field(description="hex")
+    body: str = Field(description="hex")
+
+
+class Documents:
+    """Routes below /api/nodes/{node}. Writing goes through dispatch; reading changes nothing on the node."""
+
+    def __init__(self, fleet: "Fleet", dispatch: "Dispatch") -> None:
+        self._fleet, self._dispatch = fleet, dispatch
+
+    def router(self) -> APIRouter:
+        router = APIRouter(prefix="/api/nodes/{node}")
+        router.add_api_route("/documents/{document}", self.fetch, methods=["GET"])
+        codes: dict[int | str, dict[str, Any]] = {code: {"model": StoredBody} for code in (404, 409, 503, 504)}
+        router.add_api_route(
+            "/documents/{document}", self.store, methods=["POST"], response_model=StoredBody, responses=codes
+        )
+        router.add_api_route("/measure", self.measure, methods=["GET"])
+        return router
+
+    async def fetch(self, node: str, document: Name) -> DocumentBody:
+        """The document as the node keeps it now. 503 the node is not online; 504 it did not answer."""
+        found = await self._online(node).fetch(schema.DOCUMENTS.index(document), FETCH_WITHIN_MS)
+        if found is None:
+            raise _silent(node)
+        return DocumentBody(version=found.version, digest=found.digest.hex(), body=found.body.hex())
+
+    async def store(self, node: str, document: Name, request: StoreRequest) -> JSONResponse:
+        """Have the node keep a document; answers when it was read back from its flash. Codes as for /api/commands."""
+        command, stored = await self._dispatch.store(
+            node, document, bytes.fromhex(request.body), asked_by="api", reason=request.reason
+        )
+        body = StoredBody.model_validate(command, from_attributes=True)
+        if stored is not None:
+            body.version, body.digest = stored.version, stored.digest.hex()
+        return JSONResponse(body.model_dump(), answer_code(command))
+
+    async def measure(
+        self,
+        node: str,
+        channel: str,
+        span: Annotated[Span, Query(description="harmonics of one window, or the last whole span")] = "harmonics",
+    ) -> dict[str, Any]:
+        """Harmonics or an aggregate of one channel. 409 with the reason where the node cannot tell."""
+        remote = self._online(node)
+        channels = remote.view.channels
+        if channel not in channels:
+            raise HTTPException(404, f"{node} has no channel {channel!r}; it has: {', '.join(channels) or 'none'}")
+        which = None if span == "harmonics" else schema.SPANS.index(span)
+        found = await remote.measure(channels.index(channel), which, MEASURE_WITHIN_MS)
+        if found is None and which is not None:
+            words = (
+                f"{node} has no whole {span} to tell: it gathers them from the first time it is asked; ask again later"
+            )
+            raise HTTPException(504, words)
+        if found is None:
+            raise _silent(node)
+        if found.reason != "none":
+            raise HTTPException(409, f"{node} {channel}: {found.reason}")
+        fields = {name: value for name, value in found._asdict().items() if name != "reason"}
+        return {"node": node, "channel": channel, **fields}
+
+    def _online(self, node: str) -> "RemoteNode":
+        view, remote = self._fleet.views.get(node), self._fleet.remote(node)
+        if view is None:
+            raise HTTPException(404, f"no node {node!r}; known nodes: {', '.join(self._fleet.views) or 'none'}")
+        if remote is None or view.link_state != LinkState.ONLINE:
+            raise HTTPException(503, f"{node} is {view.link_state}")
+        return remote
+
+
+def _silent(node: str) -> HTTPException:
+    return HTTPException(504, f"{node} did not answer in time; try again")
