@@ -125,7 +125,7 @@ class Host:
         return self._node_ms + (self.bench.now_ns - self._node_at_ns) / MS
 
     def command(self, contactor: int, target: str, hold_s: int = 0) -> Answer:
-        """Ask for "open", "closed" or "reset"; the line is quiet before, so that the request's first byte leaves at once."""
+        """Ask for "open", "closed" or "reset"; the line is quiet before, so that the first byte leaves at once."""
         session = self._session
         assert session is not None and self.open, "no session to command in"
         self.bench.run(STEP_MS * MS)  # what was said before has left the line

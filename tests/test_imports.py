@@ -62,6 +62,7 @@ MAY_IMPORT = {
     "gridnode.drivers.spidev_spi": {"spidev"},
     "gridnode.drivers.smbus2_i2c": {"smbus2"},
     "gridnode.link": {"asyncio", "gridnode.wire"},
+    "gridnode.node.lasting": {"os", "gridnode.node"},
     "gridnode.node.pair": {"binascii", "os", "struct"},
     "gridnode.node.segments": {"os", "gridnode.node"},
     "gridnode.node.journal": {"binascii", "os", "struct", "array", "gridnode.wire", "gridnode.node"},

@@ -1,4 +1,4 @@
-"""The board's METER -> the driver that measures and the channels that it feeds. Only the drivers it names are loaded."""
+"""The board's METER -> the driver that measures and the channels that it feeds. Only what it names is loaded."""
 
 from gridnode.metering.channel import Channel
 

@@ -4,6 +4,7 @@ import os
 import random
 
 from gridnode.node import journal as journals
+from gridnode.node import lasting
 from gridnode.node.block import SIZE
 from gridnode.node.journal import GUARD, Journal
 from gridnode.wire import cbor, schema
@@ -350,3 +351,28 @@ def test_a_boot_that_cannot_be_marked_is_a_journal_of_its_own():
 
 def refuse_all(pair, place, payload):
     raise OSError(5)
+
+
+def test_the_reach_goes_by_the_records_that_the_files_hold():
+    home = Home(opened("reach", most=4, blocks=2))
+    assert home.journal.reach == 0
+    while home.journal.oldest == 0:
+        home.minute()
+        home.kept.clear()
+    assert len(os.listdir(folder("reach/blocks"))) == 4
+    least = home.journal.reach
+    for _ in range(300):
+        home.minute()
+        home.kept.clear()
+        held = home.journal.next - home.journal.oldest
+        assert 0.8 * least < held < 2 * least
+
+
+def test_how_long_it_lasts():
+    day = 86_400_000
+    assert lasting.journal_days(172_800, 2880, day) == 60 == lasting.journal_days(172_800, 1440, day // 2)
+    assert lasting.journal_days(172_800, 0, day) == 0
+    # 1440 saves a day, each of which erases 1/10 block, of 100 that take 100,000 each
+    assert lasting.flash_years(1440, day, 100, 100) == 100 * 100_000 // (144 * 365)
+    assert lasting.flash_years(720, day // 2, 100, 100) == 100 * 100_000 // (144 * 365)
+    assert lasting.flash_years(0, day, 100, 100) is None

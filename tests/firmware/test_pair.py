@@ -54,7 +54,7 @@ def test_a_write_never_touches_the_newest():
 
 def test_what_is_damaged_anywhere_gives_way_to_the_other():
     for at in range(8 + len(b"second")):
-        for damage in (flipped(at), lambda found: found[:at]):
+        for damage in (flipped(at), lambda found, at=at: found[:at]):
             name = "damage%d" % at
             pair = Pair(path(name))
             pair.write(b"first")

@@ -40,7 +40,7 @@ class Documents:
         return version, digest(body), body
 
     def store(self, document: int, body: bytes) -> tuple:
-        """Keep `body`, or with an empty one go back to the one before: (reason, version, digest of what is kept now)."""
+        """Keep `body`, or go back to the one before if it is empty: (reason, version, digest) of what is kept now."""
         pair = self._pairs[document]
         try:
             if body:

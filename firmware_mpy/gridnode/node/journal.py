@@ -28,9 +28,10 @@ class Journal:
     """Kept in `folder`, which is made; raises OSError if it cannot be. This boot is marked there at once (one save).
 
     `channels`: how many are metered. `random_epoch`: of the journal, should there be none yet. Sequences held are
-    `oldest` .. `next` - 1. `saved_next`: the first that is not saved yet. `boot_epoch` counts boots; `boot_time_ms`: where node time goes on, two intervals after
-    what was saved last. `registers`: (import_mwh, export_mwh, import_rest, export_rest) of each channel, None where
-    none was kept. `slots`: records in RAM. `most` and `blocks`: as for Segments.
+    `oldest` .. `next` - 1. `saved_next`: the first that is not saved yet. `boot_epoch` counts boots;
+    `boot_time_ms`: where node time goes on, two intervals after what was saved last. `registers`: (import_mwh,
+    export_mwh, import_rest, export_rest) of each channel, None where none was kept. `slots`: records in RAM. `most` and
+    `blocks`: as for Segments.
     """
 
     def __init__(
@@ -139,6 +140,12 @@ class Journal:
     def next(self) -> int:
         """Sequence of the record to come."""
         return self._ring.next
+
+    @property
+    def reach(self) -> int:
+        """How many records are held when all files are full, going by those that are there; 0: none is yet."""
+        firsts = self._segments.firsts
+        return (self._block.first - firsts[0]) * self._segments.capacity // self._segments.held if firsts else 0
 
     @property
     def must_save(self) -> bool:

@@ -34,10 +34,11 @@ class Identity:
 
 
 class Node:
-    """`meter.pump(boot_us)` feeds `channels` (metering.Channel), whose time begins with this boot; `contactors` are
-    switching.Contactor, already booted; `link` is
-    link.SerialLink or alike; `random(30)` gives random bits; `journal` is a node.journal.Journal. `supply_failing()`: True
-    while the supply is going; `heap_free()`: bytes. Documents are kept in `folder`.
+    """`meter.pump(boot_us)` feeds `channels` (metering.Channel), whose time begins with this boot.
+
+    `contactors` are switching.Contactor, already booted; `link` is link.SerialLink or alike; `random(30)` gives random
+    bits; `journal` is a node.journal.Journal. `supply_failing()`: True while the supply is going; `heap_free()`: bytes.
+    Documents are kept in `folder`.
 
     Raises ValueError when the names are too long to be told in one HELLO.
     """
@@ -160,14 +161,14 @@ class Node:
             last_words
             or (self.journal.must_save and self._calm(now_ms))
             or (waited_ms >= SAVE_EVERY_MS - SAVE_SLACK_MS and self._report.intervals != self._saved_intervals)
-            or (waited_ms >= SAVE_EVERY_MS and self._report.moved())
+            or (waited_ms >= SAVE_EVERY_MS + SAVE_SLACK_MS and self._report.moved())
         ):
             self._saved_ms = now_ms
             self._saved_intervals = self._report.intervals
             self._save(now_ms)
 
     def _calm(self, now_ms: int) -> bool:
-        """Whether the flash may hold everything up for a moment: nothing could trip and nobody is at work, or it must."""
+        """Whether the flash may hold all up for a moment: nothing could trip and nobody is at work, or it must."""
         unsaved = self.journal.next - self.journal.saved_next
         if unsaved > UNSAVED_MOST:
             return True
@@ -231,7 +232,7 @@ class Node:
 
 def has_documents(folder: str) -> bool:
     """Whether any was ever kept there."""
-    return any([name.startswith(schema.DOCUMENTS) for name in os.listdir(folder)])
+    return any(name.startswith(schema.DOCUMENTS) for name in os.listdir(folder))
 
 
 def _never() -> bool:

@@ -28,6 +28,18 @@ class Segments:
         """First sequence of each file."""
         return self._firsts
 
+    @property
+    def held(self) -> int:
+        """Blocks in all files."""
+        return (
+            max((len(self._firsts) - 1) * self._blocks + self.blocks(len(self._firsts) - 1), 1) if self._firsts else 0
+        )
+
+    @property
+    def capacity(self) -> int:
+        """Blocks that are held for sure when all files are full: the oldest one goes before another begins."""
+        return (self._most - 1) * self._blocks
+
     def forget(self):
         """Remove every file."""
         while self._firsts:

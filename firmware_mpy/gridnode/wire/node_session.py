@@ -212,7 +212,7 @@ class NodeSession:
         return self._writer.message([schema.HELLO] + self._hello(self.node_session, now_ms))
 
     def next_frame(self, now_ms: int) -> int:
-        """Length of the frame to send now, in `self.frame`; 0: nothing. Commands first; a live value after each record."""
+        """Length of the frame to send now, in `self.frame`; 0: nothing. Commands first; live values between records."""
         if self.open and now_ms - self._heard_ms > SILENCE_MS:
             self._start_over()
         if self._urgent and self.open:
