@@ -71,7 +71,7 @@ def test_kill_9_at_any_moment_the_contactor_opens_when_its_hold_ends_and_nothing
     assert len(lengths) >= 2 and all(abs(length - hold_s * 1000) <= 100 for length in lengths), lengths
 
 
-def test_a_node_that_loses_power_begins_a_journal_without_a_spike(system):
+def test_a_node_that_loses_power_goes_on_with_its_journal_without_a_spike(system):
     node = system.nodes[0]
     close_heater(system, node.name, 60)
     time.sleep(2.5)
@@ -89,7 +89,7 @@ def test_a_node_that_loses_power_begins_a_journal_without_a_spike(system):
     time.sleep(2.5)
     figures = assert_all_there(system)
     assert figures["nodes"] == 2
-    assert len({epoch for epoch, *_ in switchings(system.database, node.name)}) == 3
+    assert len({epoch for epoch, *_ in switchings(system.database, node.name)}) == 1
     flowed = "sum(high_in - low_in), sum(high_out - low_out)"
     (registers,) = rows(
         system.database,
