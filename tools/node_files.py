@@ -2,7 +2,7 @@
 
 What the board needs follows from the imports, beginning with main.py's. Drivers alone are imported inside functions,
 one of several: of these go on what the board's manifest lists. main.py stays source, so that a person at the node's
-prompt can read it; modules become .mpy.
+prompt can read it; modules become .mpy, on a microcontroller without their constants' names (tools/constants.py).
 """
 
 import ast
@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tools import slim_schema
+from tools import constants, slim_schema
 from tools.board_shape import file_of
 from tools.boards import Board
 
@@ -68,7 +68,8 @@ def _sources(board: Board, main: Path | None, replace: dict[str, bytes]) -> dict
         raise NodeFilesError(f"replace: {strange[0]} is not on {board.name}; there are {', '.join(sorted(sources))}")
     if board.manifest["FLASH_BYTES"] is not None:  # a microcontroller
         sources[SCHEMA] = slim_schema.source()
-    return sources | {name: content for name, content in replace.items() if name in sources}
+    sources |= {name: content for name, content in replace.items() if name in sources}
+    return sources if board.manifest["FLASH_BYTES"] is None else constants.folded(sources)
 
 
 def _drivers(board: Board) -> list[str]:

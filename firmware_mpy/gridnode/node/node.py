@@ -13,8 +13,7 @@ from gridnode.wire.node_session import NodeSession
 
 FRAMES_A_STEP = 3  # so that a long backlog holds up neither the meter nor a command
 HELLO_BYTES = PACKET_MAX - 32  # at the start; header, tag, and what its numbers may grow by, need the rest
-SAVE_EVERY_MS = 60_000
-SAVE_SLACK_MS = 1_000  # an interval ends with a window: it may come a little early
+SAVE_EVERY_MS = 61_000  # between intervals that are longer than a minute: one of a minute ends with a window
 PLAN_EVERY_MS = 1_000
 QUIET_MS = 500  # since the last command
 UNSAVED_MOST = 56  # records: the journal leaves no more numbers free than 64
@@ -152,16 +151,16 @@ class Node:
         return [self.journal.saves, None, 0, plan, until_s, calibration, int(self.unix_offset_ms is not None)]
 
     def _save_if_due(self, now_ms: int):
-        """Once a minute, when an interval has ended or a watt-hour has gone by; and when the supply is going."""
+        """When an interval has ended, so that no host is told what a power cut could take back; between long ones
+        once a minute, when a watt-hour has gone by; and when the supply is going."""
         failing = self._supply_failing()
         last_words = failing and not self._failing
         self._failing = failing
-        waited_ms = now_ms - self._saved_ms
         if (
             last_words
+            or self._report.intervals != self._saved_intervals
+            or (now_ms - self._saved_ms >= SAVE_EVERY_MS and self._report.moved())
             or (self.journal.must_save and self._calm(now_ms))
-            or (waited_ms >= SAVE_EVERY_MS - SAVE_SLACK_MS and self._report.intervals != self._saved_intervals)
-            or (waited_ms >= SAVE_EVERY_MS + SAVE_SLACK_MS and self._report.moved())
         ):
             self._saved_ms = now_ms
             self._saved_intervals = self._report.intervals

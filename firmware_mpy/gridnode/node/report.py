@@ -173,7 +173,8 @@ class Report:
         elif not channel.aggregates:
             from gridnode.metering.aggregate import Aggregates
 
-            channel.aggregates = Aggregates()
+            boot_ms = self._me.boot_time_ms
+            channel.aggregates = Aggregates(lambda: (self._node.unix_offset_ms or 0) + boot_ms)
         self._asked = (channel, span, wanted if span is None else None, done)
 
     def _answer(self):
