@@ -6,7 +6,7 @@ import random
 from gridnode.node import journal as journals
 from gridnode.node import lasting
 from gridnode.node.block import SIZE
-from gridnode.node.journal import GUARD, Journal
+from gridnode.node.journal import GUARD, MUST_SAVE, Journal
 from gridnode.wire import cbor, schema
 
 MINUTE = 60_000
@@ -120,7 +120,7 @@ def test_numbers_that_were_not_saved_are_never_given_out_again():
         while not home.journal.must_save:
             home.switched()
         unsaved = [sequence for sequence in home.kept if sequence not in given]
-        assert len(unsaved) >= GUARD // 2
+        assert len(unsaved) >= MUST_SAVE
         given |= set(unsaved)
         again = opened("unsaved")
         assert again.next > max(given)
@@ -376,3 +376,16 @@ def test_how_long_it_lasts():
     assert lasting.flash_years(1440, day, 100, 100) == 100 * 100_000 // (144 * 365)
     assert lasting.flash_years(720, day // 2, 100, 100) == 100 * 100_000 // (144 * 365)
     assert lasting.flash_years(0, day, 100, 100) is None
+
+
+class Saved:
+    reach, saves, next = 172_800, 5, 40
+
+
+def test_a_node_tells_how_long_it_lasts_once_a_rate_is_known():
+    journal = Saved()
+    told = lasting.Lasting(journal, 1000, 300, 137)
+    journal.saves, journal.next = 15, 60  # in ten minutes
+    assert told.figures(1000 + 599_999) == (None, 0)
+    assert told.figures(1000 + 600_000) == (300 * 100_000 * 1000 // (1440 * 137 * 365), 60)
+    assert lasting.Lasting(journal, 0, 0, None).figures(600_000) == (None, 0)  # nothing of ours wears out, nothing came

@@ -87,6 +87,7 @@ class Kept(Ring):
 
     def save(self, now_ms, registers):
         self.saved.append((now_ms, registers))
+        self.saved_next = self.next
 
 
 SPEC = {
@@ -190,17 +191,34 @@ def test_a_boot_is_recorded_with_the_registers_and_the_contactors():
 
 
 def test_registers_and_journal_are_saved_once_a_minute_and_when_the_supply_goes():
-    failing = []
-    bench = Bench(records=200, interval_s=10, failing=lambda: bool(failing))
-    bench.run(200_000)
-    times = [now_ms for now_ms, _ in bench.ring.saved]
-    assert len(times) == 3 and all(b - a >= 59_000 for a, b in [(times[0], times[1]), (times[1], times[2])]), times
-    assert bench.ring.saved[-1][1][0][0] > 0
-    failing.append(True)
-    bench.run(200_100)
-    assert len(bench.ring.saved) == 4, "not at once"
-    bench.run(200_500)
-    assert len(bench.ring.saved) == 4, "again and again"
+    for interval_s in (60, 900):  # the energy of a longer interval is saved on the way
+        failing = []
+        bench = Bench(records=200, interval_s=interval_s, failing=lambda failing=failing: bool(failing))
+        bench.run(200_000)
+        times = [now_ms for now_ms, _ in bench.ring.saved]
+        assert len(times) == 3 and all(b - a >= 59_000 for a, b in [(times[0], times[1]), (times[1], times[2])]), times
+        assert bench.ring.saved[-1][1][0][0] > 0
+        failing.append(True)
+        bench.run(200_100)
+        assert len(bench.ring.saved) == 4, "not at once"
+        bench.run(200_500)
+        assert len(bench.ring.saved) == 4, "again and again"
+
+
+def test_an_interval_is_saved_before_it_is_told():
+    bench = Bench(records=200, interval_s=2)
+    bench.welcome()
+    told = []
+
+    def send(frame, length):
+        message = unframed(frame, length)
+        if message[0] == schema.INTERVAL:
+            told.append(message[1])
+            assert message[1] < bench.ring.saved_next, message
+
+    bench.link.send = send
+    bench.run(21_000)
+    assert told, "nothing was told"
 
 
 def test_a_reading_that_goes_bad_is_told_once_and_so_is_that_it_is_good_again():

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from gridnode.node import lasting
 from tools import boards, flash_life
 
 FLASHED = ["esp32_c3_devkit", "esp32_devkit", "rpi_pico", "rpi_pico_w"]
@@ -50,3 +51,11 @@ def test_it_is_shown_with_the_board(capsys):
     assert json.loads(capsys.readouterr().out)[0]["flash"]["years"] == pytest.approx(years)
     assert flash_life.main(["rpi_pico", "unix", "--saves-a-day", "100"]) == 0
     assert capsys.readouterr().out.startswith("rpi_pico: 100 saves a day erase 14 blocks")
+
+
+@pytest.mark.parametrize("name", boards.names())
+def test_a_node_reckons_with_the_same_erases(name):
+    board = boards.load(name)
+    place = board.manifest["FILESYSTEM"]
+    wanted = None if place is None else flash_life.ERASES_A_1000_SAVES[place["program_bytes"]]
+    assert lasting.ERASES.get(board.board["MCU"]) == wanted

@@ -14,6 +14,7 @@ from gridnode.node.segments import Segments, make_folder
 from gridnode.wire import cbor, schema
 
 GUARD = 64  # numbers
+MUST_SAVE = 24  # records: half of those in RAM
 RECORD_BYTES = 96  # the longest record is shorter
 # What `save` keeps: format, channels, boot epoch, journal epoch, node time (ms), released and next sequence; then for
 # each channel import, export (mWh) and their remainders (mW us); then what there is of the last block.
@@ -40,7 +41,7 @@ class Journal:
         channels: int,
         random_epoch: int,
         interval_ms: int,
-        slots: int = 64,
+        slots: int = 48,
         most: int = 31,
         blocks: int = 42,
     ):
@@ -150,7 +151,7 @@ class Journal:
     @property
     def must_save(self) -> bool:
         """Whether so many records are unsaved that `save` must come before the next is sent."""
-        return self._ring.next - self.saved_next >= GUARD // 2
+        return self._ring.next - self.saved_next >= MUST_SAVE
 
     def append(self, message: list) -> int:
         """Keep `message` ([id, sequence, ...]) under the next sequence, which is written into it. Touches no flash."""

@@ -1,15 +1,37 @@
-"""How long the flash lasts and how far back the journal reaches, at the rate of this boot. Whole numbers."""
+"""How long the flash lasts and how far back the journal reaches, at the rate of this boot."""
 
 ERASE_CYCLES = 100_000  # of a sector: the maker's least (W25Q16JV, GD25Q32E)
+ERASES = {"rp2040": 137, "esp32": 993, "esp32c3": 993}  # by 1000 saves: tools/flash_wear.py has counted them
+LEAST_MS = 600_000  # before this a rate says little
 _DAY_MS = 86_400_000
 
 
-def flash_years(saves: int, passed_ms: int, free_blocks: int, erases_a_1000_saves: int):
-    """Years until the free blocks, which are erased in turn, have had their cycles; None: nothing was saved yet.
+class Lasting:
+    """`journal` from now (`now_ms`) on. `free_blocks`: of the flash, which are erased in turn (os.statvfs(folder)[3]);
+    `erases`: what 1000 saves cost it; None: it is not known to wear out."""
 
-    free_blocks: os.statvfs(folder)[3]. erases_a_1000_saves: tools/flash_life.py has it for each kind of flash.
-    """
-    if not saves or passed_ms <= 0:
+    def __init__(self, journal, now_ms: int, free_blocks: int, erases: int):
+        self._journal = journal
+        self._since_ms = now_ms
+        self._saves, self._next = journal.saves, journal.next
+        self._free_blocks = free_blocks
+        self._erases = erases
+
+    def figures(self, now_ms: int) -> tuple:
+        """(years until the free blocks have had their cycles, None: not known (yet); days that a full journal goes
+        back, 0: not known yet)."""
+        passed_ms = now_ms - self._since_ms
+        if passed_ms < LEAST_MS:
+            return None, 0
+        journal = self._journal
+        saves, records = journal.saves - self._saves, journal.next - self._next
+        years = flash_years(saves, passed_ms, self._free_blocks, self._erases) if self._erases else None
+        return years, journal_days(journal.reach, records, passed_ms)
+
+
+def flash_years(saves: int, passed_ms: int, free_blocks: int, erases_a_1000_saves: int):
+    """None: nothing was saved yet."""
+    if not saves:
         return None
     thousandths_a_day = saves * erases_a_1000_saves * _DAY_MS // passed_ms
     return free_blocks * ERASE_CYCLES * 1000 // (max(thousandths_a_day, 1) * 365)

@@ -16,7 +16,7 @@ HELLO_BYTES = PACKET_MAX - 32  # at the start; header, tag, and what its numbers
 SAVE_EVERY_MS = 61_000  # between intervals that are longer than a minute: one of a minute ends with a window
 PLAN_EVERY_MS = 1_000
 QUIET_MS = 500  # since the last command
-UNSAVED_MOST = 56  # records: the journal leaves no more numbers free than 64
+UNSAVED_MOST = 40  # records: the journal keeps 48 in RAM
 PLAN_HOLD_MS = 5_000  # of the plan's own lease: renewed while the plan wants it
 CLOCK_JUMP_MS = 2_000  # the time of day is off by more: told again
 
@@ -60,6 +60,7 @@ class Node:
         self.journal = journal
         self._folder = folder
         self.dips = []  # (channel's index, metering.Dips)
+        self.lasting = None  # a Lasting
         self._documents = None  # a Documents, once there is need of it
         self.plan = None
         self.unix_offset_ms: int = None  # Unix time less node time; None: not known in this boot
@@ -143,12 +144,13 @@ class Node:
         """Whether a host has been sent its first reading."""
         return self._report.told and self.session.live_sent
 
-    def vitals(self) -> list:
+    def vitals(self, now_ms: int) -> list:
         """What VITALS says behind the free heap."""
+        years, days = self.lasting.figures(now_ms) if self.lasting else (None, 0)
         kept = self._documents
         plan, calibration = (kept.version(0), kept.version(1)) if kept else (0, 0)
         until_s = self.plan.until_unix_s if self.plan else 0
-        return [self.journal.saves, None, 0, plan, until_s, calibration, int(self.unix_offset_ms is not None)]
+        return [self.journal.saves, years, days, plan, until_s, calibration, int(self.unix_offset_ms is not None)]
 
     def _save_if_due(self, now_ms: int):
         """When an interval has ended, so that no host is told what a power cut could take back; between long ones

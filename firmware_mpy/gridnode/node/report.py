@@ -113,7 +113,7 @@ class Report:
                 self.contactor(index, now_ms)
         if now_ms >= self._vitals_due_ms:
             self._vitals_due_ms = now_ms + VITALS_EVERY_MS
-            session.live([schema.VITALS, now_ms, self._heap_free()] + self._node.vitals())
+            session.live([schema.VITALS, now_ms, self._heap_free()] + self._node.vitals(now_ms))
 
     def _end_interval(self):
         # An interval ends with the first window past its time, so that energy and time belong together.
