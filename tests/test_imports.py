@@ -54,6 +54,7 @@ MAY_IMPORT = {
     "gridnode.metering": {"math", "array", "gridnode.native"},
     "gridnode.switching": {"math", "array", "gridnode.native"},
     "gridnode.drivers": {"machine", "rp2", "uctypes", "time", "array", "math", "gridnode.metering", "gridnode.native"},
+    "gridnode.drivers.rp2040_adc": {"gc", "rp2", "uctypes", "machine", "array", "math", "gridnode.native"},
     # On a Pi, under CPython.
     "gridnode.drivers.gpiod_relay": {"gpiod"},
     "gridnode.drivers.gpiod_edges": {"gpiod", "time"},
@@ -62,7 +63,7 @@ MAY_IMPORT = {
     "gridnode.drivers.spidev_spi": {"spidev"},
     "gridnode.drivers.smbus2_i2c": {"smbus2"},
     "gridnode.link": {"asyncio", "gridnode.wire"},
-    "gridnode.node.lasting": {"os", "gridnode.node"},
+    "gridnode.node.lasting": set(),
     "gridnode.node.pair": {"binascii", "os", "struct"},
     "gridnode.node.segments": {"os", "gridnode.node"},
     "gridnode.node.journal": {"binascii", "os", "struct", "array", "gridnode.wire", "gridnode.node"},

@@ -90,9 +90,27 @@ def make_node(board, unit: dict, folder: str, coils: dict, meter, channels: list
     return node, stream
 
 
-def add_rest(board, node, channels: list):
-    """What the first reading need not wait for: the watch for sags, and the panel, which is returned."""
-    from gridnode.hardware import make_panel
+def quicken(board, meter, contactors: list, channels: list):
+    """Where the meter's samples can be watched, an over-current opens a coil before its half period has ended."""
+    if not hasattr(meter, "watch"):
+        return
+    wanted = []
+    for spec, contactor in zip(board.CONTACTORS, contactors):
+        if spec["protection"] and spec["protection"]["instant_ma"]:
+            from gridnode.switching.quick_trip import QuickTrip
 
+            wanted.append(QuickTrip(contactor, channels.index(contactor.protection.channel) + 1).look)
+    if wanted:
+        meter.watch(tuple(wanted))
+
+
+def add_rest(board, folder: str, node, meter, channels: list, now_ms: int):
+    """What the first reading need not wait for: quick trips, the watch for sags, and the panel, which is returned."""
+    from gridnode.hardware import make_panel
+    from gridnode.node.lasting import ERASES, Lasting
+
+    erases = ERASES.get(board.MCU)
+    node.lasting = Lasting(node.journal, now_ms, os.statvfs(folder)[3] if erases else 0, erases)
+    quicken(board, meter, node.contactors, channels)
     node.dips += make_dips(board, channels)
     return make_panel(board, node.contactors)

@@ -93,7 +93,7 @@ def run(folder: str, coils: dict, on_chip: bool, cause: str, feed):
         vitals = Vitals(unit["report_heap_s"]) if "report_heap_s" in unit else None
         rest_ms = clock.now() + REST_AFTER_MS
         _loop(clock, node, None, meter, stream, feed, None, lambda now_ms: node.settled or now_ms >= rest_ms)
-        panel = add_rest(board, node, channels)
+        panel = add_rest(board, folder, node, meter, channels, clock.now())
         del add_rest, board, unit
         _forget("assemble", "hardware", "meters", "coils")
         _loop(clock, node, panel, meter, stream, feed, vitals, _never)

@@ -2,6 +2,7 @@
 
 import random
 import re
+from collections.abc import Callable
 
 from gridnode.wire import schema
 from hil.bench import MS, Bench, Load
@@ -12,6 +13,9 @@ from hil.host import Host
 SETTING_MA = 3000  # small enough that ten times as much is within the converter's range
 TIMES = 10
 TRIPS = 20
+TRIPS_IN_ERASES = 8
+ERASE_STEP_MS = 2
+REST = Load(active_mw=100_000)
 OTHER = 1  # the contactor that is protected by the first channel, which `set_load` loads
 TIGHT = {
     "board.py": lambda source: re.sub(
@@ -33,25 +37,48 @@ TIGHT = {
 def over_current(make: Maker, notes: Notebook) -> None:
     """Ten times the setting, begun anywhere in a cycle: the pin has opened within a few hundredths of a second."""
     chance = random.Random(11)  # noqa: S311 (repeatable)
-    rest = Load(active_mw=100_000)
-    with running(make, load=rest, edits=TIGHT) as (bench, host):
-        took_ms = []
-        for _ in range(TRIPS):
-            applied(host.command(OTHER, "closed", 60))
-            host.run(chance.uniform(50, 90))
-            before = len(bench.edges(OTHER))
-            began = bench.now_ns
-            bench.set_load(Load(active_mw=230 * SETTING_MA * TIMES))
-            host.run(chance.uniform(200, 220))
-            opened = bench.edges(OTHER)[before:]
-            assert [edge.closed for edge in opened] == [False], f"{SETTING_MA * TIMES} mA, and it stays closed"
-            took_ms.append((opened[0].at_ns - began) / MS)
-            bench.set_load(rest)
-            _explained(host, schema.CAUSES.index("over-current"))
-            host.command(OTHER, "open")
-            host.run(2600)  # half of the heat has gone
+    with running(make, load=REST, edits=TIGHT) as (bench, host):
+        took_ms = [_trip(bench, host, lambda: host.run(chance.uniform(50, 90))) for _ in range(TRIPS)]
         notes.plot("over_current_ms", took_ms)
         notes.hold("over_current_ms", max(took_ms), f"slowest of {TRIPS}, begun anywhere in the cycle, by the pin")
+
+
+def over_current_in_an_erase(make: Maker, notes: Notebook) -> None:
+    """The same, begun while a sector of the flash is being erased, in which the chip runs nothing at all."""
+    with running(make, load=REST, edits=TIGHT, unit={"interval_s": 1}) as (bench, host):
+        times = TRIPS_IN_ERASES if make.long else 2
+        took_ms = [_trip(bench, host, lambda: _erase(bench, host)) for _ in range(times)]
+        note = f"slowest of {times}, begun as a save began to erase"
+        notes.hold("over_current_erase_ms", max(took_ms), note)
+
+
+def _erase(bench: Bench, host: Host) -> None:
+    """Let time pass until the flash has just begun to erase a sector: within `ERASE_STEP_MS`."""
+    seen = bench.chip.flash_operations
+    for _ in range(60_000 // ERASE_STEP_MS):
+        host.run(ERASE_STEP_MS)
+        if bench.chip.flash_operations != seen:
+            seen = bench.chip.flash_operations
+            if bench.chip.operations[-1][0] == "erase":
+                return
+    raise AssertionError("a minute of saves every second has erased nothing")
+
+
+def _trip(bench: Bench, host: Host, wait: Callable[[], None]) -> float:
+    """Close, `wait`, ten times the setting flows: ms until the pin opens."""
+    applied(host.command(OTHER, "closed", 60))
+    wait()
+    before = len(bench.edges(OTHER))
+    began = bench.now_ns
+    bench.set_load(Load(active_mw=230 * SETTING_MA * TIMES))
+    host.run(210)
+    opened = bench.edges(OTHER)[before:]
+    assert [edge.closed for edge in opened] == [False], f"{SETTING_MA * TIMES} mA, and it stays closed"
+    bench.set_load(REST)
+    _explained(host, schema.CAUSES.index("over-current"))
+    host.command(OTHER, "open")
+    host.run(2600)  # half of the heat has gone
+    return (opened[0].at_ns - began) / MS
 
 
 def _explained(host: Host, cause: int) -> None:

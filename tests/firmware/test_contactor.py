@@ -324,6 +324,22 @@ def test_a_welded_contact_locks_out_and_counts_as_closed():
     assert not bench.contactor.conducting()
 
 
+def test_a_power_cut_ends_a_lock_out_and_a_weld_is_found_again():
+    former = Bench(feedback=True)
+    tripped(former, 3)
+    assert former.contactor.state == "locked out"
+    bench = Bench(feedback=True)  # the same one, after a power cut: nothing of it is kept
+    assert (bench.contactor.state, bench.contactor.cause, bench.coil) == ("open", "boot", [False])
+    assert bench.contactor.request("closed", 9_000, READY - 1) == ("min off time", 1)
+    assert bench.contactor.plan("closed", 9_000, READY) == ("none", 0)
+    bench = Bench(feedback=True)
+    bench.contact = True
+    for now_ms, state in ((1_001, "open"), (1_200, "open"), (1_201, "locked out")):
+        bench.contactor.tick(now_ms)
+        assert bench.contactor.state == state, now_ms
+    assert bench.contactor.request("closed", 9_000, READY) == ("locked out", 0)
+
+
 def test_a_contact_that_does_not_follow_is_told_and_its_coil_let_go():
     bench = Bench(feedback=True).closed(10_000)
     for now_ms in (READY + 1, READY + 200):

@@ -1,9 +1,10 @@
 """The RP2040's converter as a meter: one voltage and the channels' currents in turn, written to a ring by DMA.
 
 The converter runs freely off the crystal and two DMA channels keep it company without the processor: one fills the
-ring, the other sets it to fill again. Registers: RP2040 datasheet, 2.5 (DMA) and 4.9 (ADC).
+ring lap by lap, the other starts the next one. Registers: RP2040 datasheet, 2.5 (DMA) and 4.9 (ADC).
 """
 
+import gc
 import math
 from array import array
 
@@ -25,6 +26,7 @@ _MASK = _RING_BYTES // 2 - 1
 _RING = _RING_BYTES // 2  # samples: 341 ms of three inputs at 4 kHz
 _FIRST_PIN = 26
 _SETS = 64  # handed to the channels at once
+_LAPS_PER_S = 125  # of the DMA, which then says so: those who `watch` look as often, 8 ms apart
 
 
 class Rp2040Adc:
@@ -36,7 +38,8 @@ class Rp2040Adc:
     ValueError on other pins.
 
     step_16ths: what each of the converter's four wide codes (erratum RP2040-E11: 512, 1536, 2560, 3584) has swallowed,
-    in 1/16 of a count; it is put back, around the middle. 0 for a converter without. May be set while running.
+    in 1/16 of a count; it is put back, around the middle. 0 for a converter without. The windows'
+    clip_counts are those of this figure; where it is set while running they move with it.
     """
 
     def __init__(self, channels: list, pins: list, voltage_pin: int, rate_hz: int, now, step_16ths: int = 0):
@@ -44,15 +47,14 @@ class Rp2040Adc:
         if inputs != list(range(len(inputs))) or len(inputs) not in (2, 3):
             raise ValueError("the converter takes its inputs in order: voltage on pin 26, currents on 27 and 28")
         self.fault = ""
-        self.step_16ths = step_16ths
+        self._step_16ths = step_16ths
         self._channels = channels
         self._inputs = len(inputs)
         self._rate_hz = rate_hz
         self._patience_us = (_RING - 64) * 1_000_000 // (rate_hz * len(inputs))
         self._feeds = [(slot, channel.feed) for slot, channel in enumerate(channels, 1)]
-        memory = bytearray(2 * _RING_BYTES)  # DMA wraps where the address is a multiple of the ring's length
-        self._memory = memory
-        self._base = (uctypes.addressof(memory) + _RING_BYTES - 1) & ~(_RING_BYTES - 1)
+        self._memory = _aligned()
+        self._base = (uctypes.addressof(self._memory) + _RING_BYTES - 1) & ~(_RING_BYTES - 1)
         self._ring = uctypes.bytearray_at(self._base, _RING_BYTES)
         self._voltage = array("h", [0] * _SETS)
         self._current = array("h", [0] * _SETS)
@@ -61,14 +63,29 @@ class Rp2040Adc:
             ADC(_FIRST_PIN + input_)
         self._fill = rp2.DMA()
         self._again = rp2.DMA()
-        self._lap = array("I", [_RING])
+        lap = rate_hz // _LAPS_PER_S * len(inputs)
+        self._lap = array("I", [lap])
+        self._where = array("i", [0, 0, len(inputs), _MASK, self._base, lap])
+        self._registers = _DMA + _DMA_STRIDE * self._fill.channel
         self._start()
         self._pumped_us = now() * 1000
         for slot, channel in enumerate(channels, 1):
             channel.begin(self._pumped_us)
             channel.voltage_fraction = slot / self._inputs
 
+    @property
+    def step_16ths(self):
+        return self._step_16ths
+
+    @step_16ths.setter
+    def step_16ths(self, wanted: int):
+        more = (widened(0, wanted) - widened(0, self._step_16ths)) * self._inputs
+        for channel in self._channels:
+            channel.window.clip_counts += more
+        self._step_16ths = wanted
+
     def _start(self):
+        self._where[0] = -_RING  # whoever watches is told nothing meanwhile
         self._at = 0  # sample of the ring that comes next; always the voltage of a set
         self._fill.active(0)
         mem32[_ADC_CS] = 0
@@ -83,7 +100,7 @@ class Rp2040Adc:
             ring_size=_RING_BITS,
             treq_sel=_REQUEST_ADC,
             chain_to=self._again.channel,
-            irq_quiet=True,
+            irq_quiet=False,
         )
         again = self._again.pack_ctrl(
             size=2,
@@ -95,8 +112,23 @@ class Rp2040Adc:
         )
         restart = _DMA + _DMA_STRIDE * self._fill.channel + _COUNT_AND_START
         self._again.config(read=self._lap, write=restart, count=1, ctrl=again, trigger=False)
-        self._fill.config(read=_ADC_FIFO, write=self._base, count=_RING, ctrl=fill, trigger=True)
+        self._fill.config(read=_ADC_FIFO, write=self._base, count=self._lap[0], ctrl=fill, trigger=True)
         mem32[_ADC_CS] = _CS_ENABLE | _CS_START_MANY | ((1 << self._inputs) - 1) << 16
+        self._where[0] = 0
+
+    def watch(self, looks: tuple):
+        """From now on each `look(ring, where)` is called every 8 ms from a hard interrupt, whatever the program does:
+        garbage is collected, or `pump` comes late. Only while flash is erased or written nothing runs. It must not
+        allocate. ring: the raw samples (ptr16), input by input. where[1]: the place in it behind the newest whole set;
+        where[2]: samples of a set; where[3]: mask of a place.
+        """
+        self._looks = looks
+        self._fill.irq(self._lap_ended, hard=True)
+
+    def _lap_ended(self, dma):
+        if _locate(self._registers, self._where):
+            for look in self._looks:
+                look(self._ring, self._where)
 
     def close(self):
         """Stop. Must be called before this object is forgotten: the DMA would go on writing where the ring was."""
@@ -115,8 +147,8 @@ class Rp2040Adc:
         how, at, inputs = self._how, self._at, self._inputs
         ready = ((self._fill.write - self._base) // 2 - at) & _MASK
         sets = (ready - 1) // inputs  # the last set needs the voltage behind it
-        how[4] = self.step_16ths
-        pick = _pick_evenly if self.step_16ths else _pick
+        how[4] = self._step_16ths
+        pick = _pick_evenly if self._step_16ths else _pick
         while sets > 0:
             n = _SETS if sets > _SETS else sets
             how[0], how[1] = at, n
@@ -134,6 +166,23 @@ class Rp2040Adc:
         self.fault = "%d ms of samples were lost: the program was held up" % (late_us // 1000)
         for channel in self._channels:
             channel.skip(late_us * self._rate_hz // 1_000_000)
+
+
+def _aligned():
+    """Memory with a ring in it: DMA wraps where the address is a multiple of the ring's length.
+
+    That takes twice its length, unless the heap can be filled up to such a place first.
+    """
+    fill = []
+    for _ in range(4):
+        memory = bytearray(_RING_BYTES)
+        short = -uctypes.addressof(memory) % _RING_BYTES
+        if not short:
+            return memory
+        memory = None
+        gc.collect()
+        fill.append(bytearray(short))
+    return bytearray(2 * _RING_BYTES)
 
 
 def steps(currents: int) -> int:
@@ -154,6 +203,29 @@ def voltage_gain(slot: int, currents: int, rate_hz: int, frequency_hz: int) -> f
     fraction = slot / (currents + 1)
     turn = 2 * math.pi * frequency_hz / rate_hz
     return 1 - fraction * (1 - fraction) * turn * turn / 2
+
+
+@micropython.viper
+def _locate(registers: ptr32, where: ptr32) -> int:
+    """Put the place behind the newest whole set into where[1]; return 0 while the ring is not filled far enough.
+
+    registers: of the DMA that fills. where[0]: laps since the start, where[4]: the ring's address, where[5]: samples of
+    a lap. A lap is whole sets, so what is left of it tells the input, whichever lap it is.
+    """
+    if int(where[0]) < 2:  # more than half a period, and the first may be one from before the start
+        where[0] = int(where[0]) + 1
+        return 0
+    at = int(registers[1])
+    left = int(registers[2])
+    while at != int(registers[1]) or left != int(registers[2]):  # both of one moment
+        at = int(registers[1])
+        left = int(registers[2])
+    done = int(where[5]) - left
+    inputs = int(where[2])
+    while done >= inputs:
+        done -= inputs
+    where[1] = (((at - int(where[4])) >> 1) - done) & int(where[3])
+    return 1
 
 
 @micropython.viper

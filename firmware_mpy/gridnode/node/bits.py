@@ -111,11 +111,17 @@ def advance(bits: ptr8, state: ptr32, channels: int) -> int:  # noqa: C901 (one 
     return 1
 
 
-def put(bits, at: int, value: int, count: int) -> int:
-    """Write the `count` low bits of `value`, which must be zeros so far, at bit `at`; return the bit behind them."""
-    while count:
+@micropython.viper
+def put(bits: ptr8, at: int, value: int, count: int) -> int:
+    """Write the `count` low bits of `value` (below 2^30), which must be zeros so far, at bit `at`; return the bit
+    behind them."""
+    if count > 30:
+        at += count - 30
+        count = 30
+    while count > 0:
         count -= 1
-        bits[at >> 3] |= (value >> count & 1) << (7 - (at & 7))
+        if (value >> count) & 1:
+            bits[at >> 3] = int(bits[at >> 3]) | (128 >> (at & 7))
         at += 1
     return at
 

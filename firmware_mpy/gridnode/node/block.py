@@ -41,8 +41,7 @@ class Block:
         self.channels = len(self._registers) // 2
         self.first, self.count = first, 0
         content = self.content
-        for at in range(len(content)):
-            content[at] = 0
+        content[:] = bytes(len(content))
         struct.pack_into("<BBHI", content, 0, _MAGIC, self.channels, 0, first & 0xFFFFFFFF)
         at = _put_varint(content, _HEAD_BYTES, time)
         for register in self._registers:
@@ -56,10 +55,13 @@ class Block:
         return [register + self._state[_place(index)] for index, register in enumerate(self._registers)]
 
     def add(self, message: list, raw) -> bool:
-        """Take the next record, `raw` being its CBOR; False if it does not go in: this block is full for it."""
+        """Take the next record, `raw` being its CBOR; False if it does not go in: this block is full for it.
+
+        message: None will do for what is not an INTERVAL.
+        """
         at = self._state[bits.AT]
         end = 0
-        if message[0] == schema.INTERVAL:
+        if message and message[0] == schema.INTERVAL:
             end = self._put_interval(message, at)
             if not end and self.count:
                 return False
@@ -80,8 +82,8 @@ class Block:
         content = self.content
         if not 0 < end <= 8 * _ROOM or self.count + count > 0xFFFF:
             content[at >> 3] &= 0xFF00 >> (at & 7)
-            for place in range((at >> 3) + 1, len(content)):
-                content[place] = 0
+            rest = (at >> 3) + 1
+            content[rest:] = bytes(len(content) - rest)
             return False
         self.count += count
         content[2], content[3] = self.count & 0xFF, self.count >> 8

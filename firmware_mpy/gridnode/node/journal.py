@@ -252,7 +252,7 @@ class Journal:
             else:
                 buffer, start, length = ring.record(self._coded)
                 raw = memoryview(buffer)[start : start + length]
-                taken = block.add(cbor.decode(raw), raw)
+                taken = block.add(cbor.decode(raw) if raw[1] == schema.INTERVAL else None, raw)
             if taken:
                 self.dropped += max(gone, 0)
                 continue

@@ -55,12 +55,12 @@ class Contactor:
         self.interlocked = interlocked or _never
         self.on_change = on_change or _nobody
         self.feedback = feedback
+        self.drive = drive
         self.protection = None
         self.state = OPEN
         self.cause = BOOT
         self.value = None
         self.local = False
-        self._drive = drive
         self._changed_ms: int = None  # when the coil last moved
         self._expires_ms = 0  # end of the lease, or of what is left of it while tripped
         self._host_until_ms = 0  # until then what the host last asked for keeps the plan away
@@ -110,7 +110,7 @@ class Contactor:
         """Open at once, because `value` was measured. Nothing is done unless it is closed. Allocates nothing."""
         if self.state == CLOSED:
             self._tripping, self.value = cause, value
-            self._drive(False)  # the times compared below may be too large for MicroPython's small integers
+            self.drive(False)  # the times compared below may be too large for MicroPython's small integers
             if self._take(LAST_TRIP, 0, now_ms) != NONE:
                 self._take(TRIP, 0, now_ms)
 
@@ -282,7 +282,7 @@ def open_coil(contactor, hold_ms, now_ms):
 
 
 def open_keeping_lease(contactor, hold_ms, now_ms):
-    contactor._drive(False)
+    contactor.drive(False)
     contactor._changed_ms = now_ms
     contactor._contradicted_ms = None
 
@@ -305,7 +305,7 @@ def keep_plan_away(contactor, hold_ms, now_ms):
 
 
 def close_coil(contactor, hold_ms, now_ms):
-    contactor._drive(True)
+    contactor.drive(True)
     contactor._changed_ms = now_ms
     contactor._contradicted_ms = None
 

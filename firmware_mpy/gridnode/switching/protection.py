@@ -107,7 +107,7 @@ class Protection:
 
     def __init__(self, spec: dict, channel):
         self._spec = spec
-        self._channel = channel
+        self.channel = channel
         self._halves = getattr(channel.window, "halves", None)
         self._open_when_blind = spec["without_meter"] == "open"
         self._hold_ms = max(1, spec["hold_off_ms"])
@@ -117,6 +117,7 @@ class Protection:
         self._end_us = channel.end_us
         self._above_ms = self._below_ms = 0  # the frequency, out of its limits
         self.value = None
+        self._quick = None  # a quick_trip.QuickTrip, where the meter's samples can be watched
         if self._halves:
             self._voltage, self._current = self._halves.voltage, self._halves.current
             self._state[SEEN] = self._halves.count
@@ -133,8 +134,10 @@ class Protection:
         found = None
         if self._halves:
             found = self._look(self._halves.count)
-        if self._channel.end_us != self._end_us:
-            self._end_us = self._channel.end_us
+        if self._quick:
+            found = self._opened(self._quick.take()) or found
+        if self.channel.end_us != self._end_us:
+            self._end_us = self.channel.end_us
             self._fresh_ms = now_ms
             found = self._window() or found
         if found:
@@ -156,6 +159,18 @@ class Protection:
     def blind(self) -> bool:
         return self._failed and self._open_when_blind
 
+    def quicken(self, quick):
+        """From now on `quick` (a QuickTrip) has opened the coil before the half period has ended."""
+        self._quick = quick
+        quick.follow(self._state[INSTANT])
+
+    def _opened(self, square: int):
+        if not square:
+            return None
+        self._state[FOUND] = square
+        self.value = self._measured(1)
+        return CAUSES[1]
+
     def _look(self, count: int):
         state = self._state
         cause = weigh(self._voltage, self._current, state, count)
@@ -165,7 +180,7 @@ class Protection:
         if cause and self._halves:
             self.value = self._measured(cause)
         elif cause:
-            window = self._channel.window
+            window = self.channel.window
             self.value = window.current_rms_ma if cause == 1 else window.voltage_rms_mv
         return CAUSES[cause]
 
@@ -178,12 +193,14 @@ class Protection:
 
     def _window(self):
         """A window has ended, or time has been skipped; return a cause that it gives."""
-        window = self._channel.window
+        window = self.channel.window
         self._failed = bool(window.quality & FAILED)
         lasted_ms = window.length // (window.sample_rate_hz * 4096 // 1000)
         found = None
         if self._halves:
             self._rescale(window)
+            if self._quick:
+                self._quick.follow(self._state[INSTANT])
         else:
             found = self._book(window, lasted_ms)
         return found or self._frequency(window.frequency_mhz, lasted_ms)
@@ -221,7 +238,7 @@ class Protection:
 
     def _scale_to_halves(self):
         """Limits in counts squared, times in half periods. Allocates: with a new calibration alone."""
-        spec, window = self._spec, self._channel.window
+        spec, window = self._spec, self.channel.window
         self._nv, self._na = nv, na = window.voltage_nv_per_count, window.current_na_per_count
         self._half_us = half_us = self._halves.half_us
         self._voltage_scale, self._current_scale = _fraction(nv), _fraction(na)
