@@ -166,7 +166,9 @@ def _add_watch(parsers: Parsers) -> None:
 def _add_relay(parsers: Parsers) -> None:
     relay = _command(
         parsers, "relay", commands.relay, "switch a contactor, and wait for the outcome",
-        'gridnexus relay home-1 heater closed --hold 10m --reason "surplus"',
+        'gridnexus relay home-1 heater closed --hold 10m --reason "surplus"\n\n'
+        "A lock-out and local control end with a power cut at the node: it starts with everything open, and may be\n"
+        "switched on again. To keep a load off for good, switch it off at its own breaker.",
     )  # fmt: skip
     _completed(relay.add_argument("node", metavar="NODE"), commands.node_names)
     _completed(relay.add_argument("contactor", metavar="CONTACTOR"), commands.contactor_names)
@@ -222,7 +224,8 @@ def _add_calibrate(parsers: Parsers) -> None:
         parsers, "calibrate", commands.calibrate, "calibrate a channel against a reference meter, step by step",
         "gridnexus calibrate home-1 grid\n  "
         "gridnexus calibrate home-1 grid --voltage 230.4 --current 4.35 --power 1002.3 --resistive --yes\n  "
-        "gridnexus calibrate home-1 grid --reference home-2:grid\n  gridnexus calibrate home-1 --undo",
+        "gridnexus calibrate home-1 grid --reference home-2:grid\n  gridnexus calibrate home-1 --undo\n\n"
+        "A meter that counts energy itself (S0 pulses, a smart meter's P1 or SML output) cannot be calibrated.",
     )  # fmt: skip
     _completed(calibrate.add_argument("node", metavar="NODE"), commands.node_names)
     calibrate.add_argument("channel", nargs="?", metavar="CHANNEL", help="needed where the node has several")

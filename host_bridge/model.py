@@ -139,8 +139,8 @@ class Vitals(NamedTuple):
     time_ms: int
     heap_free_bytes: int | None
     saves: int  # writes of registers and journal since its boot
-    flash_years: int | None  # that its flash lasts at this rate, by the maker's figure
-    journal_days: int  # that its journal reaches back when full
+    flash_years: int | None  # that its flash lasts at this rate, by the maker's figure; None: not known yet
+    journal_days: int  # that its journal reaches back when full; 0: not known yet
     plan_version: int  # 0: none
     plan_until_unix_s: int
     calibration_version: int
@@ -221,10 +221,23 @@ class NodeView:
     clock_offset_ms: float | None = None  # node clock minus ours since the session began; None: not measured
     round_trip_ms: float | None = None
     live: dict[int, Live] = field(default_factory=dict)  # by channel
+    journal_epoch: int = -1  # of the registers in `shown`
+    shown: dict[int, tuple[int, int]] = field(default_factory=dict)  # by channel: the highest that people have seen
     contactor_reports: dict[int, ContactorReport] = field(default_factory=dict)
     vitals: Vitals | None = None
     live_trail: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=LIVE_TRAIL))
     counters: dict[str, int] = field(default_factory=dict)  # frames, readings, dropped frames by cause
+
+    def show(self, live: Live, journal_epoch: int) -> None:
+        """Take new values. Their registers never go down within a journal: after a power cut at the node they stand
+        still until it has metered again what it had told and not yet saved."""
+        if journal_epoch != self.journal_epoch:
+            self.journal_epoch = journal_epoch
+            self.shown.clear()
+        imported, exported = self.shown.get(live.channel, (0, 0))
+        registers = max(imported, live.energy_import_mwh), max(exported, live.energy_export_mwh)
+        self.shown[live.channel] = registers
+        self.live[live.channel] = live._replace(energy_import_mwh=registers[0], energy_export_mwh=registers[1])
 
     def active_power_mw(self) -> int | None:
         """Sum of the channels' newest active power (+ is import); None where nothing is measured."""

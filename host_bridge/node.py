@@ -17,7 +17,7 @@ from gridnode.wire.host_session import HELLO_EPOCH, HELLO_SESSION, HostSession
 from gridnode.wire.stream import Receiver
 from host_bridge.decode import decode
 from host_bridge.model import ContactorReport, LinkState, Live, NodeView, Record, Vitals
-from host_bridge.questions import Aggregate, Document, Harmonics, Questions, Stored, is_answer
+from host_bridge.questions import Aggregate, Document, Gathering, Harmonics, Questions, Stored, is_answer
 from host_bridge.records import RecordReader
 
 RESEND_REQUEST_MS = 300
@@ -40,6 +40,7 @@ def wall_ms() -> int:
 # Where a message names a channel or a contactor, so that one the node never announced is not taken.
 _OF_CHANNEL = {schema.INTERVAL: 2, schema.REGISTERS: 2, schema.LIVE: 1}
 _READINGS = (schema.INTERVAL, schema.REGISTERS)
+_REGISTERS_BEGAN = schema.EVENTS.index("registers began")
 _OF_CONTACTOR = {schema.SWITCHED: 2, schema.CONTACTOR: 1}
 
 
@@ -83,6 +84,7 @@ class RemoteNode:
         self._greeted = greeted
         self._gap = gap
         self._questions = Questions(self.session)
+        self._gathering = Gathering()
         self._measuring = asyncio.Lock()  # a node gives up a measurement when another is asked for
         self._offsets: deque[tuple[int, float]] = deque(maxlen=OFFSETS_KEPT)  # (round trip, ours - node's)
         self._first_offset: float | None = None
@@ -122,6 +124,8 @@ class RemoteNode:
             self._reject(m)
         elif kind in schema.RELIABLE:
             self._readings += kind in _READINGS
+            if kind == schema.EVENT and m[2] == _REGISTERS_BEGAN:
+                view.shown.pop(m[3], None)
             self._keep(self._records.read(m, view, self.epoch, shift))
         elif kind == schema.LIVE:
             self._live(Live(m[1], m[2] + shift, *m[3:]))
@@ -163,6 +167,7 @@ class RemoteNode:
         else:
             fields = dict(zip((name for name, _ in schema.MESSAGES[schema.HELLO][1]), m[1:], strict=True))
             view.boot_epoch, view.reset_cause = fields["boot_epoch"], fields["reset_cause"]
+            self._gathering.booted(view.boot_epoch)
             view.interval_s, view.max_hold_s = fields["interval_s"], fields["max_hold_s"]
             view.channels, view.contactors = tuple(fields["channels"]), tuple(fields["contactors"])
             if view.link_state == LinkState.INCOMPATIBLE:
@@ -209,7 +214,7 @@ class RemoteNode:
         self.decoder.reset()
 
     def _live(self, live: Live) -> None:
-        self.view.live[live.channel] = live
+        self.view.show(live, self.epoch)
         power = self.view.active_power_mw()
         if power is not None and live.channel == len(self.view.channels) - 1:
             self.view.live_trail.append((live.time_ms, power))
@@ -253,6 +258,8 @@ class RemoteNode:
     async def measure(self, channel: int, span: int | None, within_ms: int) -> Harmonics | Aggregate | None:
         """The last whole span of schema.SPANS, or (None) the harmonics of the next window; None as with `fetch`."""
         async with self._measuring:
+            if span is not None:
+                self._gathering.asked(channel, monotonic_ms())
             m = await self._ask(within_ms, schema.MEASURE, channel, span)
         if m is None:
             return None
@@ -260,6 +267,13 @@ class RemoteNode:
         if m[0] == schema.HARMONICS:
             return Harmonics(reason, self._unix_ms(m[5]), m[6], m[7], m[8:17], m[17:26])
         return Aggregate(reason, schema.SPANS[m[5]], self._unix_ms(m[6]), *m[7:14])
+
+    def whole_in_ms(self, channel: int, span: int) -> int:
+        """How long until the node has a whole span of schema.SPANS to tell, at most; 0: it should have one."""
+        now_ms, vitals = monotonic_ms(), self.view.vitals
+        goes_by_clock = wall_ms() >= CLOCK_SET_MS and (vitals is None or vitals.clock_known)
+        day_ms = wall_ms() if goes_by_clock else self._node_ms(0)
+        return self._gathering.wait_ms(channel, span, now_ms, day_ms)
 
     async def _ask(self, within_ms: int, kind: int, *fields: Any) -> list[Any] | None:
         deadline_ms = monotonic_ms() + within_ms + RESEND_REQUEST_MS

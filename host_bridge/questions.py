@@ -18,6 +18,9 @@ _ANSWERS = {
 # Of a REQUEST or STORE: an earlier copy of it may have been carried out.
 _UNSURE = (schema.REASONS.index("repeat too old"), schema.REASONS.index("wrong session"))
 
+SHORT_AT_MOST_MS = 15_000  # that 15 windows last, of the slowest meter chip
+LONG_MS = 600_000
+
 
 class Stored(NamedTuple):
     """What the node said of a document that it was to keep. `version` and `digest` are of what it keeps now."""
@@ -113,6 +116,36 @@ class Questions:
             elif now_ms >= pending.resend_ms and self._session.receiver is not None and not pending.answer.done():
                 pending.resend_ms = now_ms + again_ms
                 self._session.ask(pending.kind, pending.number, *pending.fields)
+
+
+class Gathering:
+    """Since when a node gathers the spans of each channel: from the first question of a boot about one of them."""
+
+    def __init__(self) -> None:
+        self._boot_epoch = -1
+        self._since_ms: dict[int, int] = {}
+
+    def booted(self, boot_epoch: int) -> None:
+        """The node is in this boot; of another one it keeps nothing."""
+        if boot_epoch != self._boot_epoch:
+            self._boot_epoch = boot_epoch
+            self._since_ms.clear()
+
+    def asked(self, channel: int, now_ms: int) -> None:
+        """A span of this channel is asked for now, on a clock that never jumps."""
+        self._since_ms.setdefault(channel, now_ms)
+
+    def wait_ms(self, channel: int, span: int, now_ms: int, day_ms: int) -> int:
+        """How long until the first whole span, at most; 0: there should be one. `day_ms`: now, as the node's time of
+        day, to multiples of which the 10 min are aligned.
+
+        A span that began before the first question is not whole.
+        """
+        since_ms = self._since_ms.get(channel, now_ms)
+        if schema.SPANS[span] != "10 min":
+            return max(0, since_ms + SHORT_AT_MOST_MS - now_ms)
+        began_ms = day_ms - (now_ms - since_ms)
+        return max(0, (began_ms // LONG_MS + 2) * LONG_MS - day_ms)
 
 
 def is_answer(kind: int) -> bool:

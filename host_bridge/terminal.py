@@ -30,7 +30,7 @@ LEFT_OUT = ("node", "channel", "journal_epoch", "sequence", "node_end_ms")  # of
 # The width from which a column is shown.
 NODE_COLUMNS = {
     "node": 0, "link state": 0, "power": 0, "voltage": 72, "frequency": 100, "heard": 86, "contactors": 56,
-    "clock offset": 170, "round trip": 170, "board": 170, "firmware": 170,
+    "lasts": 140, "clock offset": 170, "round trip": 170, "board": 170, "firmware": 170,
 }  # fmt: skip
 SELDOM_READ = ("reactive_", "apparent_")
 
@@ -176,6 +176,9 @@ def _node_cells(node: Answer, now_ms: int) -> dict[str, Text]:
     }
     cells = {column: Text(printable(text)) for column, text in texts.items()}
     cells["link state"] = styled(node["link_state"])
+    vitals = node["vitals"]
+    lasts = words.lasting(vitals["journal_days"], vitals["flash_years"]) if vitals else []
+    cells["lasts"] = Text("\n".join(lasts) or NONE)
     cells["contactors"] = Text("\n".join(contactor(body) for body in node["contactors"]) or NONE)
     return cells
 

@@ -88,6 +88,12 @@ def cures(bits: int) -> str:
     return "; ".join(words for bit, words in QUALITY_CURES.items() if bits & bit)
 
 
+def lasting(journal_days: int, flash_years: int | None, space: str = " ") -> list[str]:
+    """How far back the node's journal reaches and how long its flash lasts; what is not known yet is left out."""
+    parts = [f"journal {journal_days:,}{space}days"] if journal_days else []
+    return parts if flash_years is None else [*parts, f"flash {flash_years:,}{space}years"]
+
+
 def load(state: str, cause: str) -> str:
     """What the state means for the load."""
     if state == "locked out" and cause == "welded":

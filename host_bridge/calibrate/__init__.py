@@ -40,6 +40,8 @@ class Calibrator:
     def calibrate(self, channel: str, given: Given) -> bool:
         """Gain, phase and direction of one channel against a reference, at the load that is on now."""
         place, version, number = self._begin(channel)
+        if given.meter is not None:
+            self._check(given.meter, place)
         present = version.document.channels[number]
         if self._talk.asks:
             given = self._asked(place, given)
@@ -70,7 +72,10 @@ class Calibrator:
     def steps(self, steps_16th: int) -> bool:
         """The width of the converter's steps."""
         version = self._kept.begin()
-        return self._written(version, version.document._replace(steps_16th=steps_16th), {"why": "steps"})
+        if not self._written(version, version.document._replace(steps_16th=steps_16th), {"why": "steps"}):
+            return False
+        self._talk.say("That changes every channel's gains a little: calibrate each of them anew.")
+        return True
 
     def restore(self, body: bytes) -> bool:
         """A calibration that was exported, onto the node."""
@@ -110,6 +115,14 @@ class Calibrator:
         if version.fault:
             self._talk.say(f"{version.fault}; the node goes by none")
         return Place(self._kept.node, channel), version, self._kept.channels.index(channel)
+
+    def _check(self, meter: Place, place: Place) -> None:
+        """That the reference is there to be waited for."""
+        if (meter.node, meter.channel) == (place.node, place.channel):
+            raise CalibrationError("a channel cannot be its own reference: name another one with --reference")
+        known = [body["channel"] for body in self._bridge.node(meter.node)["channels"]]
+        if meter.channel not in known:
+            raise BridgeError(f"{meter.node} has no channel {meter.channel!r}; it has: {', '.join(known) or 'none'}")
 
     def _asked(self, place: Place, given: Given) -> Given:
         """What is still to be known of the load, from the person at the terminal."""

@@ -52,7 +52,7 @@ def _do(args: Namespace, calibrator: Calibrator) -> bool:
     if args.steps is not None:
         return calibrator.steps(args.steps)
     if args.restore:
-        return calibrator.restore(exported(args.restore))
+        return calibrator.restore(exported(args.restore, args.node))
     channel = args.channel or calibrator.only_channel()
     if args.no_load:
         return calibrator.without_load(channel)

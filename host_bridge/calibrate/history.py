@@ -70,13 +70,20 @@ def export(path: Path | None, node: str, versions: list[Entry], present: Entry) 
         out.write("\n")
 
 
-def exported(path: Path) -> bytes:
-    """The calibration in what `export` wrote. Raises CalibrationError."""
+def exported(path: Path, node: str) -> bytes:
+    """The calibration in what `export` wrote of `node`. Raises CalibrationError, also where it is of another node."""
     try:
-        return bytes.fromhex(json.loads(path.read_text(encoding="utf-8"))["present"]["body"])
+        content = json.loads(path.read_text(encoding="utf-8"))
+        body, of = bytes.fromhex(content["present"]["body"]), content["node"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it was not written by gridnexus calibrate --export"
         raise CalibrationError(f"{path}: {why}") from error
+    if of != node:
+        raise CalibrationError(
+            f"{path}: it is of {of}, whose transformers and divider are others. If {node} is that unit by a new name, "
+            'change "node" in the file'
+        )
+    return body
 
 
 def _entries(lines: list[str]) -> Iterator[Entry]:

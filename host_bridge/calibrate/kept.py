@@ -9,6 +9,10 @@ from host_bridge.calibrate.history import Entry, History
 from host_bridge.client import Bridge, BridgeError
 
 DOCUMENT = "calibration"
+UNCALIBRATED = (
+    "a meter that counts energy itself (S0 pulses, a smart meter's P1 or SML output) cannot be calibrated: "
+    "what it counts is what its display says"
+)
 
 
 class Version(NamedTuple):
@@ -76,6 +80,8 @@ class KeptCalibration:
     def _store(self, body: bytes, why: Entry) -> None:
         self._add("sent", {"body": body.hex(), **why})
         answer = self._bridge.store_document(self.node, DOCUMENT, body, "gridnexus calibrate")
+        if answer["verdict"] == "refused" and answer["detail"] == "bad document":
+            raise CalibrationError(f"{self.node} refuses this calibration and goes by the one before; {UNCALIBRATED}")
         if answer["verdict"] == "refused":
             raise BridgeError(f"{self.node} was not calibrated ({answer['refusal']}); {answer['detail']}")
 

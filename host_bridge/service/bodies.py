@@ -80,8 +80,8 @@ class VitalsBody(BaseModel):
     time_ms: int
     heap_free_bytes: int | None
     saves: int = Field(description="writes of registers and journal since its boot")
-    flash_years: int | None = Field(description="that its flash lasts at this rate, by the maker's figure")
-    journal_days: int = Field(description="that its journal reaches back when full")
+    flash_years: int | None = Field(description="that its flash lasts at this rate; null: not known yet")
+    journal_days: int = Field(description="that its journal reaches back when full; 0: not known yet")
     plan_version: int = Field(description="0: none")
     plan_until_unix_s: int
     calibration_version: int

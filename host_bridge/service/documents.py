@@ -10,6 +10,7 @@ from gridnode.wire import schema
 from host_bridge.model import LinkState
 from host_bridge.service.api import answer_code
 from host_bridge.service.bodies import CommandBody
+from host_bridge.times import in_words
 
 if TYPE_CHECKING:
     from host_bridge.dispatch import Dispatch
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 FETCH_WITHIN_MS = 3000
 MEASURE_WITHIN_MS = 8000  # a window and the working out of its harmonics; or the first whole 3 s
+MS_PER_S = 1000
 Name = Literal["plan", "calibration"]
 Span = Literal["harmonics", "3 s", "10 min"]
 
@@ -87,20 +89,20 @@ class Documents:
         channel: str,
         span: Annotated[Span, Query(description="harmonics of one window, or the last whole span")] = "harmonics",
     ) -> dict[str, Any]:
-        """Harmonics or an aggregate of one channel. 409 with the reason where the node cannot tell."""
+        """Harmonics or an aggregate of one channel. 409 with the reason where the node cannot tell.
+
+        409 with a Retry-After where it has no whole span yet: it gathers them from the first question on.
+        """
         remote = self._online(node)
         channels = remote.view.channels
         if channel not in channels:
             raise HTTPException(404, f"{node} has no channel {channel!r}; it has: {', '.join(channels) or 'none'}")
-        which = None if span == "harmonics" else schema.SPANS.index(span)
-        found = await remote.measure(channels.index(channel), which, MEASURE_WITHIN_MS)
-        if found is None and which is not None:
-            words = (
-                f"{node} has no whole {span} to tell: it gathers them from the first time it is asked; ask again later"
-            )
-            raise HTTPException(504, words)
+        index, which = channels.index(channel), None if span == "harmonics" else schema.SPANS.index(span)
+        wait_ms = 0 if which is None else remote.whole_in_ms(index, which)
+        within_ms = FETCH_WITHIN_MS if wait_ms > 2 * MEASURE_WITHIN_MS else MEASURE_WITHIN_MS
+        found = await remote.measure(index, which, within_ms)
         if found is None:
-            raise _silent(node)
+            raise _not_yet(node, channel, span, 0 if which is None else remote.whole_in_ms(index, which))
         if found.reason != "none":
             raise HTTPException(409, f"{node} {channel}: {found.reason}")
         fields = {name: value for name, value in found._asdict().items() if name != "reason"}
@@ -113,6 +115,16 @@ class Documents:
         if remote is None or view.link_state != LinkState.ONLINE:
             raise HTTPException(503, f"{node} is {view.link_state}")
         return remote
+
+
+def _not_yet(node: str, channel: str, span: Span, wait_ms: int) -> HTTPException:
+    if not wait_ms:
+        return _silent(node)
+    text = (
+        f"{node} {channel}: not yet: it gathers spans from the first time that it is asked; "
+        f"there is a whole one of {span} in {in_words(wait_ms)} at the latest"
+    )
+    return HTTPException(409, text, {"Retry-After": str(-(-wait_ms // MS_PER_S))})
 
 
 def _silent(node: str) -> HTTPException:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from host_bridge import words
 from host_bridge.model import NodeView, Vitals
 from host_bridge.times import in_words
 from host_bridge.web import units
@@ -84,11 +85,10 @@ def vitals_words(vitals: Vitals | None, now_ms: int) -> str:
     parts = [
         f"plan {plan_words(vitals, now_ms)}",
         f"calibration {f'version {vitals.calibration_version}' if vitals.calibration_version else 'none'}",
-        f"journal {vitals.journal_days:,}{units.SPACE}days",
-        "" if vitals.flash_years is None else f"flash {vitals.flash_years:,}{units.SPACE}years",
-        "" if vitals.clock_known else "clock not set",
+        *words.lasting(vitals.journal_days, vitals.flash_years, units.SPACE),
+        *([] if vitals.clock_known else ["clock not set"]),
     ]
-    return "; ".join(part for part in parts if part)
+    return "; ".join(parts)
 
 
 def plan_words(vitals: Vitals, now_ms: int) -> str:

@@ -1,6 +1,9 @@
 """Aggregates of 3 s and 10 min against windows whose means are known."""
 
-from gridnode.metering.aggregate import LONG, LONG_US, SHORT, WINDOWS, Aggregates
+from gridnode.metering.aggregate import LONG, LONG_MS, SHORT, WINDOWS, Aggregates
+
+LONG_US = LONG_MS * 1000
+BOOTED_MS = 1_785_000_123_456  # Unix time
 
 
 class Window:
@@ -75,3 +78,44 @@ def test_windows_count_by_their_length_and_without_a_frequency():
     feed(aggregates, windows, us)
     taken = aggregates.take(SHORT)
     assert taken[1] == round((100 * 140 + 10_000 * 860) / 1000) and taken[6] == 50_000
+
+
+class Clock:
+    """What a node knows of the time of day: Unix time less that of its channels."""
+
+    offset_ms = 0
+
+    def offset(self):
+        return self.offset_ms
+
+
+def test_ten_minutes_end_with_those_of_the_clock_once_it_is_known():
+    clock = Clock()
+    aggregates = Aggregates(clock.offset)
+    us = feed(aggregates, [Window(1000)] * 4000, 0)  # 13 min 20 s: the 10 min that began at 0 were not whole
+    clock.offset_ms = BOOTED_MS
+    told = []
+    for number in range(9000):
+        us = feed(aggregates, [Window(2000 if number > 1300 else 500)], us)
+        if aggregates.take(LONG) and aggregates.take(LONG) not in told:
+            told.append(aggregates.take(LONG))
+    # The first whole 10 min of the clock and the next: none across the moment at which it was set.
+    assert len(told) == 2 and 0 <= told[1][0] - told[0][0] - LONG_MS <= 200
+    for means in told:
+        assert (means[0] + BOOTED_MS) % LONG_MS < 200 and means[1] == 2000
+    assert told[0][0] > 800_000 + LONG_MS
+
+
+def test_a_clock_that_is_set_again_begins_the_ten_minutes_anew():
+    for jump_ms in (3000, -3000, 24 * LONG_MS):
+        clock = Clock()
+        clock.offset_ms = BOOTED_MS - BOOTED_MS % LONG_MS
+        aggregates = Aggregates(clock.offset)
+        us = LONG_US - 200_000
+        us = feed(aggregates, [Window()] * 1500, us)  # half of it
+        clock.offset_ms += jump_ms
+        us = feed(aggregates, [Window()] * 1600, us)
+        assert aggregates.take(LONG) is None  # of these 10 min a part was at another time
+        feed(aggregates, [Window()] * 3000, us)
+        assert aggregates.take(LONG)[0] + clock.offset_ms >= BOOTED_MS
+        assert (aggregates.take(LONG)[0] + jump_ms) % LONG_MS < 200

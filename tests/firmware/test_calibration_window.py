@@ -5,6 +5,7 @@ import math
 from waves import NA, NV, RATE, Source
 
 from gridnode.metering.channel import Channel
+from gridnode.metering.told_window import ToldWindow
 from gridnode.metering.window import WindowMeter
 
 
@@ -88,3 +89,18 @@ def test_energy_follows_the_calibration():
     Source(channel.feed, [(230, 50, 0)], [(10, 50, 0)]).run(4 * RATE)
     assert channel.energy.import_mwh == 0
     assert abs(channel.energy.export_mwh - 2_300_000 * channel.end_us / 3.6e9) < 3
+
+
+def test_a_meter_that_counts_energy_itself_is_not_corrected():
+    window = ToldWindow()
+    window.calibrate()
+    window.calibrate(0, 0, 0, 0, 0)
+    for place in range(5):
+        gains = [0] * 5
+        gains[place] = 1
+        try:
+            window.calibrate(*gains)
+        except ValueError as error:
+            assert "counts energy itself" in str(error)
+        else:
+            raise AssertionError("taken: %r" % (gains,))

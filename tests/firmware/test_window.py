@@ -192,6 +192,15 @@ def test_a_clipped_sample_is_told():
     assert all(window["quality"] & CLIPPED for window in early.run(1600))
 
 
+def test_the_converters_end_may_move_while_it_runs():
+    signal = Signal(WindowMeter(1600, 50, UV, UA, clip_counts=20_000), 50, 230, 1)
+    for end, quality in ((20_000, CLIPPED), (32_767, 0), (20_000, CLIPPED)):
+        signal.meter.clip_counts = end
+        signal.windows.clear()
+        later = signal.run(1600)[2:]  # the first had begun before; with it the offset that was seen changes
+        assert [window["quality"] for window in later] == [quality] * len(later) and len(later) >= 2
+
+
 def test_noise_around_zero_makes_no_cycles():
     meter = WindowMeter(1600, 50, UV, UA)
     voltage, current = array("h", [0] * 64), array("h", [0] * 64)

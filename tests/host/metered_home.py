@@ -13,6 +13,7 @@ from gridnode.metering.window import WindowMeter
 from gridnode.node.documents import Documents
 from gridnode.node.pair import Pair
 from gridnode.wire import cbor, schema
+from host_bridge.client import BridgeError
 
 RATE_HZ = 4000
 WINDOW = RATE_HZ // 5
@@ -97,7 +98,10 @@ class Home:
         ]
 
     def node(self, name):
-        return next(node for node in self.nodes() if node["name"] == name)
+        found = next((node for node in self.nodes() if node["name"] == name), None)
+        if found is None:
+            raise BridgeError(f"no node {name!r}")
+        return found
 
     def document(self, node, document):
         assert (node, document) == ("home-1", "calibration")

@@ -352,6 +352,21 @@ def test_a_reference_meter_that_sees_too_little_is_waited_for(tmp_path):
         Run(home, tmp_path).calibrator.calibrate("grid", Given(meter=Place("home-2", "reference")))
 
 
+@pytest.mark.parametrize(
+    ("meter", "words"),
+    [
+        (Place("home-1", "grid"), "its own reference"),
+        (Place("home-3", "grid"), "no node 'home-3'"),
+        (Place("home-2", "roof"), "home-2 has no channel 'roof'; it has: reference"),
+    ],
+)
+def test_a_reference_meter_that_cannot_be_is_not_waited_for(tmp_path, meter, words):
+    home = Home(grid=Sensor(0.97))
+    with pytest.raises((CalibrationError, BridgeError), match=words):
+        Run(home, tmp_path).calibrator.calibrate("grid", Given(meter=meter))
+    assert home.now_s == 0 and home.kept == b""
+
+
 def test_a_person_is_led_through_it(tmp_path):
     load = Load(230.5, 6)
     home = Home(grid=Sensor(0.97, 1.06, 2.5, load=load))
@@ -508,6 +523,7 @@ def test_the_converters_steps(tmp_path):
     assert document_format.parse([1, 136, [0] * 5], 1)
     assert arithmetic.decode(home.kept, 1) == Document(136, (Gains(),))
     assert "0/16 counts now, 136/16 then" in run.said
+    assert "calibrate each of them anew" in run.said
 
 
 def test_a_calibration_for_other_channels_is_told_and_replaced(tmp_path):
@@ -577,6 +593,9 @@ def test_export_and_restore(tmp_path, instant, capsys):
     assert home.kept == first
     assert command.run(options(export="-"), home, history, console, None)
     assert json.loads(capsys.readouterr().out)["node"] == "home-1"
+    file.write_text(json.dumps(content | {"node": "home-2"}))
+    with pytest.raises(BridgeError, match="it is of home-2"):
+        command.run(options(restore=file), home, history, console, None)
     file.write_text("{}")
     with pytest.raises(BridgeError, match="not written by gridnexus calibrate --export"):
         command.run(options(restore=file), home, history, console, None)

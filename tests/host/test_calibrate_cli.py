@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from gridnode.metering.told_window import ToldWindow
 from gridnode.wire import schema
 from host_bridge import cli
 from host_bridge.calibrate import arithmetic
@@ -115,6 +116,13 @@ def test_what_cannot_be_done_is_told(ask, metered):
     assert (code, "was not calibrated" in errors) == (1, True)
     code, _, errors = ask("attic", *FIGURES, "--yes")
     assert (code, "it has: grid" in errors) == (1, True)
+
+
+def test_a_meter_that_counts_energy_itself_is_said_to_be_none_to_calibrate(ask, metered):
+    metered.channels["grid"].meter.calibrate = ToldWindow().calibrate
+    code, _, errors = ask("grid", *FIGURES, "--yes")
+    assert code == 1 and "goes by the one before" in errors and "cannot be calibrated" in errors
+    assert metered.kept == b""
 
 
 @pytest.mark.parametrize(

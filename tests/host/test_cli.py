@@ -11,7 +11,7 @@ import pytest
 
 from host_bridge import cli, watch
 from host_bridge.client import Bridge, is_loopback
-from host_bridge.model import ContactorReport, Event, LinkState
+from host_bridge.model import ContactorReport, Event, LinkState, Vitals
 from host_bridge.node import Outcome
 from tests.host.served_bridge import BEGIN_MS, ServedBridge, home, reading
 
@@ -76,6 +76,18 @@ def test_a_narrow_terminal_gets_fewer_columns_not_cut_ones(ask, monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
     assert re.search(r"home-1 +online +1\.23 kW import +heater open", ask("nodes")[1])
     assert max(map(len, out.splitlines())) <= 50
+
+
+def test_how_long_a_nodes_flash_and_journal_last_is_told_once_it_is_known(bridge, ask, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "140")
+    told = Vitals(0, None, 7, 1041, 62, 0, 0, 0, True)
+    for vitals, words in ((None, ()), (told, ("journal 62 days", "flash 1,041 years")),
+                          (told._replace(flash_years=None), ("journal 62 days",)),
+                          (told._replace(journal_days=0, flash_years=None), ())):  # fmt: skip
+        bridge.views["home-1"].vitals = vitals
+        _, out, _ = ask("nodes")
+        assert re.findall(r"(?:journal|flash) [\d,]+ \w+", out) == list(words)
+        assert max(map(len, out.splitlines())) <= 140
 
 
 def test_readings_of_every_channel_with_units_in_the_heading(ask):

@@ -8,6 +8,7 @@ import pytest
 
 from gridnode.wire import schema
 from host_bridge import node as node_module
+from host_bridge import questions
 from host_bridge.config import Config, DispatchConfig
 from host_bridge.dispatch import Dispatch
 from host_bridge.model import StoreError
@@ -90,6 +91,7 @@ class Door:
         transport = httpx.ASGITransport(self._app)
         async with httpx.AsyncClient(transport=transport, base_url="http://bridge:8080", headers=headers) as client:
             answer = await client.request(method, f"/api/nodes/{path}", **more)
+        self.headers = answer.headers
         return answer.status_code, answer.json()
 
     async def store(self, body=BODY, document="plan", node="home-01"):
@@ -180,8 +182,62 @@ def test_silence_ends_unknown_and_each_is_asked_again_until_then(go):
         for kind in (schema.STORE, schema.FETCH, schema.MEASURE):
             asked = door.peer.of(kind)
             assert len(asked) > 1 and all(message == asked[0] for message in asked)
-        code, answer = await door.measure(span="10 min")
-        assert code == 504 and "no whole 10 min" in answer["detail"]
+
+    go(course)
+
+
+@pytest.mark.parametrize(("span", "at_most_s"), [("3 s", 15), ("10 min", 1200)])
+def test_a_span_that_is_not_whole_yet_says_how_long_it_takes(go, span, at_most_s):
+    async def course(door):
+        door.peer.silent = True  # as a node is that has nothing to tell
+        code, answer = await door.measure(span=span)
+        assert code == 409 and "not yet" in answer["detail"] and f"whole one of {span} in" in answer["detail"]
+        assert 0 < int(door.headers["Retry-After"]) <= at_most_s
+        door.peer.silent = False
+        assert (await door.measure(span=span))[0] == 200
+
+    go(course)
+
+
+def test_once_there_should_be_a_whole_span_silence_is_silence(go, monkeypatch):
+    async def course(door):
+        door.peer.silent = True
+        monkeypatch.setattr(questions, "SHORT_AT_MOST_MS", 60)
+        code, answer = await door.measure(span="3 s")
+        assert code == 504 and "did not answer" in answer["detail"]
+
+    go(course)
+
+
+LONG_MS = 600_000
+DAY_MS = 1_785_000_123_456 // LONG_MS * LONG_MS  # the time of day at our 0
+
+
+def test_ten_minutes_are_whole_from_the_first_that_begins_after_the_question():
+    gathering, at = questions.Gathering(), schema.SPANS.index("10 min")
+
+    def wait_ms(channel, now_ms):
+        return gathering.wait_ms(channel, at, now_ms, DAY_MS + now_ms)
+
+    gathering.booted(4)
+    gathering.asked(0, 100_000)
+    assert wait_ms(0, 100_000) == 1_100_000  # begun 500 s later, whole 600 s after that
+    gathering.asked(0, 700_000)
+    gathering.booted(4)
+    assert (wait_ms(0, 1_199_999), wait_ms(0, 1_200_000), wait_ms(0, 9_000_000)) == (1, 0, 0)
+    assert wait_ms(1, 700_000) == 1_100_000  # never asked: as if it were now
+    gathering.booted(5)  # what it had gathered is gone
+    assert wait_ms(0, 1_900_000) == 1_100_000
+
+
+def test_a_node_without_a_clock_aligns_to_its_own_time(go, monkeypatch):
+    async def course(door):
+        remote = door.kit.fleet.remote("home-01")
+        ten = schema.SPANS.index("10 min")
+        monkeypatch.setattr(node_module, "wall_ms", lambda: DAY_MS + 100_000)
+        assert remote.whole_in_ms(0, ten) == 1_100_000
+        monkeypatch.setattr(node_module, "CLOCK_SET_MS", 1 << 60)
+        assert abs(remote.whole_in_ms(0, ten) - 1_190_000) < 5_000  # its clock stands at 10 s
 
     go(course)
 

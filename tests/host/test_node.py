@@ -366,6 +366,34 @@ def test_live_values_and_reports_are_shown_and_forgotten_with_the_session(pair):
     assert pair.view.live == {} and pair.view.contactor_reports == {}
 
 
+def shown(pair, imported, exported=0, channel=0):
+    pair.says([schema.LIVE, channel, 12_000, imported, exported, *[None] * 6, 0])
+    live = pair.view.live[channel]
+    return live.energy_import_mwh, live.energy_export_mwh
+
+
+def test_registers_that_a_power_cut_took_back_stand_still_until_they_are_reached_again(pair):
+    pair.open()
+    assert shown(pair, 1_000, 70) == (1_000, 70)
+    pair.open(node_session=78, boot_epoch=5)  # what was metered since the last record is lost
+    assert pair.view.live == {}
+    assert shown(pair, 960, 50) == (1_000, 70)
+    assert shown(pair, 990, 75) == (1_000, 75)
+    assert shown(pair, 960, 0, channel=1) == (960, 0)
+    assert shown(pair, 1_001, 75) == (1_001, 75)
+
+
+def test_registers_that_are_new_are_shown_as_they_are(pair):
+    pair.open()
+    shown(pair, 1_000)
+    shown(pair, 2_000, channel=1)
+    began = schema.EVENTS.index("registers began")
+    pair.says([schema.EVENT, 0, began, 1, 12_000, 0, 0])
+    assert (shown(pair, 5), shown(pair, 7, channel=1)) == ((1_000, 0), (7, 0))
+    pair.open(node_session=78, journal_epoch=10)  # another unit, or an erased one
+    assert shown(pair, 5) == (5, 0)
+
+
 def test_a_foreign_node_is_shown_without_values_and_told_of_once(pair):
     pair.open()
     pair.says(pair.peer.live(0, 700))

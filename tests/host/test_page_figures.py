@@ -230,6 +230,7 @@ def test_dropped_frames_are_those_that_came_damaged_or_unknown():
         ({}, "plan version 3, for 10 min 00 s; calibration version 2; journal 62 days; flash 1,041 years"),
         ({"plan_version": 0, "calibration_version": 0, "flash_years": None},
          "plan none; calibration none; journal 62 days"),
+        ({"journal_days": 0, "flash_years": None}, "plan version 3, for 10 min 00 s; calibration version 2"),
         ({"plan_until_unix_s": 5, "clock_known": False},
          "plan version 3, has run out; calibration version 2; journal 62 days; flash 1,041 years; clock not set"),
     ],

@@ -19,6 +19,7 @@ class Keeper(ServedBridge):
     """Its node keeps what it is given. `reason`: of a refusal; `found`: what it measures."""
 
     reason = "none"
+    wait_ms = 0
     found = Harmonics("none", BEGIN_MS, 31_200, 184_000, VOLTS, AMPERES)
 
     def __init__(self, *how):
@@ -26,7 +27,13 @@ class Keeper(ServedBridge):
         self.kept = Document(0, b"", b"")
 
     def _remote(self, name):
-        return SimpleNamespace(view=self.views[name], store=self._store, fetch=self._fetch, measure=self._measure)
+        return SimpleNamespace(
+            view=self.views[name],
+            store=self._store,
+            fetch=self._fetch,
+            measure=self._measure,
+            whole_in_ms=lambda channel, span: self.wait_ms,
+        )
 
     async def _store(self, document, body, within_ms):
         self.asked.append((document, body))
@@ -156,6 +163,12 @@ def test_an_aggregate_is_told_with_units_and_quality(bridge, ask):
         assert words in out, words
     assert "reactive" not in out
     assert json.loads(ask("measure", "home-1", "grid", "--span", "10 min", "--json")[1])["active_power_mw"] == 1_204_000
+
+
+def test_a_span_that_is_not_whole_yet_says_when(bridge, ask):
+    bridge.found, bridge.wait_ms = None, 845_000
+    code, out, errors = ask("measure", "home-1", "grid", "--span", "10 min")
+    assert code == 1 and not out and "home-1 grid: not yet" in errors and "of 10 min in 14 min 05 s" in errors
 
 
 def test_what_cannot_be_measured_says_why(bridge, ask):

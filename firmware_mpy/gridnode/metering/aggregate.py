@@ -4,17 +4,20 @@ from gridnode.metering.interval import Interval
 
 SHORT, LONG = 0, 1  # spans, as in wire.schema
 WINDOWS = 15  # 150 or 180 cycles
-LONG_US = 600_000_000
+LONG_MS = 600_000
 
 
 class Aggregates:
     """Takes every window that ends; keeps the newest whole aggregate of each span.
 
-    That of 10 min ends with the first window that reaches a multiple of 10 min of `end_us`: it is aligned to the time
-    of day when `end_us` is. There the 3 s begin anew too. A chip's windows count as they come: 15 may be more than 3 s.
+    That of 10 min ends with the first window that reaches a multiple of 10 min of the time of day, which is `end_us`
+    and `offset_ms()`: Unix time less the channel's, or anything else as long as that is not known. When it changes, the
+    10 min begin anew. At their end the 3 s do too. A chip's windows count as they come: 15 may be more than 3 s.
     """
 
-    def __init__(self):
+    def __init__(self, offset_ms=int):
+        self._offset_ms = offset_ms
+        self._offset = None  # as it was with the last window
         self._short = Interval()
         self._long = Interval()
         self._taken = {}  # by span
@@ -26,11 +29,15 @@ class Aggregates:
         """`window` (a WindowMeter or a ChipWindow with figures) has ended at `end_us`, which never goes back."""
         self._short.add(window)
         self._windows += 1
-        number = end_us // LONG_US
+        end_ms = end_us // 1000
+        offset = self._offset_ms()
+        if offset != self._offset:
+            self._offset, self._number, self._whole = offset, None, False
+        number = (end_ms + offset) // LONG_MS
         if number != self._number:
-            self._end_long(number, end_us // 1000)
+            self._end_long(number, end_ms)
         elif self._windows == WINDOWS:
-            self._end_short(end_us // 1000)
+            self._end_short(end_ms)
 
     def _end_short(self, end_ms: int):
         self._long.absorb(self._short)

@@ -32,7 +32,12 @@ class ToldWindow:
         self.active_power_mw = active_power_mw
 
     def calibrate(self, *gains):
-        """A meter that counts energy itself is left as it is: our correction would contradict its display."""
+        """A meter that counts energy itself is left as it is: our correction would contradict its display.
+
+        Raises ValueError on any that is not nominal.
+        """
+        if any(gains):
+            raise ValueError("a meter that counts energy itself cannot be calibrated")
 
     def abandon(self) -> int:
         """Time passes without a measurement: forget the figures, which are no longer so. No time is pending: 0."""

@@ -42,7 +42,8 @@ class WindowMeter:
         clip_counts: int = 32767,
         no_voltage_mv: int = 20_000,
     ):
-        """`clip_counts`: a sample this far from 0 means the converter is at its end.
+        """`clip_counts`: a sample this far from 0 means the converter is at its end. It may be set later, too, from the
+        next window on.
 
         Below `no_voltage_mv` (RMS) there is no voltage to lock to. Raises ValueError when the rate gives fewer
         than 8 samples a cycle, or the nominal frequency is neither 50 nor 60 Hz.
@@ -66,7 +67,6 @@ class WindowMeter:
         self._sums = array("i", [0] * sums.STATE_WORDS)
         self._sums[sums.QUARTER] = self._quarter
         self._sums[sums.LOW] = -self._hysteresis
-        self._sums[sums.CLIP] = clip_counts
         self._sums[sums.LAST] = self._cycles_wanted + 1
         self.halves = Halves(self._sums, sample_rate_hz, nominal_frequency_hz)
         self.calibrate()
@@ -171,6 +171,7 @@ class WindowMeter:
         self._i = self._ii = self._di = 0  # what the crossing at its start left to it
         sums.begin(state)
         state[sums.CROSSINGS] = crossings
+        state[sums.CLIP] = self.clip_counts
         highest = self.clip_counts + max(abs(state[sums.ZERO]), abs(state[sums.ZERO_I]))
         state[sums.BURST] = max(1, (1 << 30) // highest**2)
         if self._calibration:
