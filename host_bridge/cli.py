@@ -167,8 +167,8 @@ def _add_relay(parsers: Parsers) -> None:
     relay = _command(
         parsers, "relay", commands.relay, "switch a contactor, and wait for the outcome",
         'gridnexus relay home-1 heater closed --hold 10m --reason "surplus"\n\n'
-        "A lock-out and local control end with a power cut at the node: it starts with everything open, and may be\n"
-        "switched on again. To keep a load off for good, switch it off at its own breaker.",
+        "A lock-out outlasts a power cut at the node, local control does not: it starts with everything open, and\n"
+        "what is not locked out may be switched on again.",
     )  # fmt: skip
     _completed(relay.add_argument("node", metavar="NODE"), commands.node_names)
     _completed(relay.add_argument("contactor", metavar="CONTACTOR"), commands.contactor_names)

@@ -3,87 +3,45 @@
 Every sentence names the file and the key.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gridnode.wire.schema import TEXTS_MAX
 from tools.board_shape import file_of
+from tools.board_uses import CONVERTERS, DIRECT, TELEGRAMS, Use, number_of, uses
 from tools.chips import CHIPS, Chip
 
 if TYPE_CHECKING:
     from tools.boards import Board
 
-PULLED = ("feedback", "button")  # inputs that the chip's own resistor holds
-_LABEL = re.compile(r"(?:GPIO|GP|IO)(\d+)\b")
-
-
-@dataclass(frozen=True)
-class Use:
-    """A pin that board.py uses.
-
-    role: adc, relay, feedback, button, led, sense, tx, rx, sda or scl; words: what for.
-    """
-
-    key: str
-    pin: int
-    role: str
-    words: str
-
-
-def uses(board: "Board") -> list[Use]:
-    """Every pin that board.py uses, in its order."""
-    return [*_bus_uses(board.board), *_contactor_uses(board.board), *_panel_uses(board.board)]
-
-
-def _bus_uses(values: Mapping[str, Any]) -> Iterator[Use]:
-    link, meter = values["LINK"], values["METER"]
-    if link["driver"] == "uart":
-        yield Use("LINK: tx", link["tx"], "tx", f"to the Pi, {link['baud']} baud")
-        yield Use("LINK: rx", link["rx"], "rx", f"from the Pi, {link['baud']} baud")
-    if meter["driver"] == "rp2040_adc":
-        yield Use("METER: voltage_pin", meter["voltage_pin"], "adc", "voltage")
-        for index, channel in enumerate(values["CHANNELS"]):
-            yield Use(f"CHANNELS[{index}]: pin", channel["pin"], "adc", f"current, {channel['name']}")
-    if meter["driver"] == "pzem004t":
-        yield Use("METER: tx", meter["tx"], "tx", "to the meter, 9600 baud")
-        yield Use("METER: rx", meter["rx"], "rx", "from the meter, 9600 baud")
-    if meter["driver"] == "ina226":
-        yield from _i2c_uses(meter, CHIPS[values["MCU"]])
-
-
-def _i2c_uses(meter: Mapping[str, Any], chip: Chip) -> Iterator[Use]:
-    """The pins that the literals name, or else the only ones that the bus has."""
-    bus_pins = {role: min(pins) for role, pins in (chip.i2c.get(meter["bus"]) or {}).items() if len(pins) == 1}
-    for role in ("sda", "scl"):
-        pin = meter.get(role, bus_pins.get(role))
-        if pin is not None:
-            yield Use(f"METER: {role if role in meter else 'bus'}", pin, role, f"I2C {role.upper()}")
-
-
-def _contactor_uses(values: Mapping[str, Any]) -> Iterator[Use]:
-    for index, contactor in enumerate(values["CONTACTORS"]):
-        if contactor["driver"] == "simulated":
-            continue
-        key, name = f"CONTACTORS[{index}] ({contactor['name']})", contactor["name"]
-        yield Use(f"{key}: pin", contactor["pin"], "relay", f"{name}: {contactor['closed_level']} closes")
-        if contactor["feedback_pin"] is not None:
-            level = contactor.get("feedback_closed_level")
-            yield Use(f"{key}: feedback_pin", contactor["feedback_pin"], "feedback", f"{name}: {level} is closed")
-
-
-def _panel_uses(values: Mapping[str, Any]) -> Iterator[Use]:
-    if values.get("BUTTON"):
-        yield Use(
-            "BUTTON: pin", values["BUTTON"]["pin"], "button", f"button, pressed is {values['BUTTON']['pressed_level']}"
-        )
-    if values.get("LED"):
-        yield Use("LED: pin", values["LED"]["pin"], "led", f"lamp, lit is {values['LED']['lit_level']}")
-    if values["POWER_FAIL"]:
-        failing = values["POWER_FAIL"]["failing_level"]
-        yield Use("POWER_FAIL: pin", values["POWER_FAIL"]["pin"], "sense", f"supply, {failing} is going")
+PULLED = ("feedback", "button", "pulse")  # inputs that the chip's own resistor holds
+DRIVEN = ("relay", "led", "tx", "sda", "scl", "sck", "mosi", "select")
+ONE_CHANNEL = ("pzem004t", *DIRECT, "s0_pulse", *TELEGRAMS)
+MODULES = {  # of gridnode/drivers, what a meter's literal calls for on a microcontroller
+    "rp2040_adc": ("rp2040_adc",),
+    "esp32_adc": ("esp32_adc",),
+    "replay": ("replay_meter",),
+    "pzem004t": ("pzem004t", "uart"),
+    "atm90e32": ("atm90e32",),
+    "ina226": ("ina226",),
+    "ina228": ("ina228",),
+    "s0_pulse": ("s0_pulse", "pin_edges"),
+    "dsmr_p1": ("dsmr_p1", "smart_meter", "uart"),
+    "sml": ("sml", "smart_meter", "uart"),
+}
+UNTOLD = {  # what a meter does not tell: CANNOT of its driver; of telegrams, what the meter at hand may leave out
+    "ina226": ("frequency",),
+    "ina228": ("frequency",),
+    "esp32_adc": ("frequency",),
+    "s0_pulse": ("voltage", "current", "frequency"),
+}
+_LIMITS_OF = {
+    "current": ("over_current_ma", "instant_ma"),
+    "voltage": ("over_voltage_mv", "under_voltage_mv"),
+    "frequency": ("over_frequency_mhz", "under_frequency_mhz"),
+}
+_FASTEST_PULSES = 3_600_000_000 // 60  # pulses a kWh times W: S0's are at least 60 ms apart (drivers/s0_pulse.py)
 
 
 def problems(board: "Board") -> list[str]:
@@ -119,7 +77,7 @@ def _pin_refusals(use: Use, chip: Chip, header: set[int] | None) -> Iterator[str
         yield "that pin is not on this board's header (HEADER and ONBOARD in manifest.py)"
     if use.role == "adc" and use.pin not in chip.adc:
         yield f"{chip.title}'s converter reaches {_listed(chip.adc)} only"
-    if use.role in ("relay", "led", "tx", "sda", "scl") and use.pin not in chip.outputs:
+    if use.role in DRIVEN and use.pin not in chip.outputs:
         yield "that pin is an input only"
     if use.role in PULLED and use.pin not in chip.outputs:
         yield "that pin has no resistor of its own to hold it; take another"
@@ -136,27 +94,35 @@ def _header_pins(board: "Board") -> set[int] | None:
     )
 
 
-def number_of(label: str) -> int | None:
-    """The pin's number by the label of the header, such as "GP15"; None: not a pin of the chip's."""
-    found = _LABEL.match(label)
-    return int(found[1]) if found else None
-
-
 def _bus_problems(board: "Board", chip: Chip) -> Iterator[str]:
     link, meter = board.board["LINK"], board.board["METER"]
     if link["driver"] == "uart":
         yield from _routes("LINK", "id", link["id"], link, "UART", chip.uart, chip.uart_taken)
-    if meter["driver"] == "pzem004t":
+    yield from _meter_problems(board.board, chip)
+    if "uart" in meter:
         yield from _routes("METER", "uart", meter["uart"], meter, "UART", chip.uart, chip.uart_taken)
         if link["driver"] == "uart" and link["id"] == meter["uart"]:
             yield f"METER: uart is {meter['uart']}, which LINK uses already"
-    if meter["driver"] == "ina226":
+    if meter["driver"] in DIRECT:
         yield from _routes("METER", "bus", meter["bus"], meter, "I2C", chip.i2c, {})
-        if board.board["MCU"] != "linux" and not {"sda", "scl"} <= set(meter):
-            yield "METER: sda and scl are missing; a microcontroller's I2C needs its pins"
-        if meter["shunt_uohm"] * meter["largest_ma"] > 81_920_000:
-            drop_mv = meter["shunt_uohm"] * meter["largest_ma"] / 1e6
-            yield f"METER: largest_ma through shunt_uohm is {drop_mv:.1f} mV; the INA226 measures 81.92 mV at most"
+    if meter["driver"] == "atm90e32":
+        yield from _routes("METER", "bus", meter["bus"], meter, "SPI", chip.spi, {})
+
+
+def _meter_problems(values: Mapping[str, Any], chip: Chip) -> Iterator[str]:
+    meter, driver = values["METER"], values["METER"]["driver"]
+    if values["MCU"] not in CONVERTERS.get(driver, (values["MCU"],)):
+        yield f"METER: driver is {driver!r}, which is {CHIPS[CONVERTERS[driver][0]].title}'s; this is {chip.title}"
+    if driver in DIRECT and meter["shunt_uohm"] * meter["largest_ma"] > DIRECT[driver]:
+        drop_mv = meter["shunt_uohm"] * meter["largest_ma"] / 1e6
+        most_mv = DIRECT[driver] / 1e6
+        title = driver.upper()
+        yield f"METER: largest_ma through shunt_uohm is {drop_mv:.1f} mV; the {title} measures {most_mv:.2f} mV at most"
+    if driver == "s0_pulse" and meter["pulses_per_kwh"] * meter["largest_w"] > _FASTEST_PULSES:
+        yield (
+            f"METER: pulses_per_kwh is {meter['pulses_per_kwh']}: at largest_w {meter['largest_w']} they come closer "
+            "than the 60 ms of S0"
+        )
 
 
 def _routes(
@@ -201,6 +167,7 @@ def _protection_problems(key: str, limits: Mapping[str, Any] | None, values: Map
         return
     if limits["channel"] not in [channel["name"] for channel in values["CHANNELS"]]:
         yield f"{key}: channel is {limits['channel']!r}, which is none of CHANNELS"
+    yield from _watched_problems(key, limits, values["METER"]["driver"])
     for low, high in (
         ("under_voltage_mv", "over_voltage_mv"),
         ("under_frequency_mhz", "over_frequency_mhz"),
@@ -221,8 +188,19 @@ def _name_problems(values: Mapping[str, Any]) -> Iterator[str]:
     meter = values["METER"]
     if meter["driver"] == "replay" and meter["heater_contactor"] not in [one["name"] for one in values["CONTACTORS"]]:
         yield f"METER: heater_contactor is {meter['heater_contactor']!r}, which is none of CONTACTORS"
-    if meter["driver"] in ("pzem004t", "ina226") and len(values["CHANNELS"]) > 1:
-        yield f"CHANNELS has {len(values['CHANNELS'])}; the chip {meter['driver']} measures one"
+    most = 1 if meter["driver"] in ONE_CHANNEL else 3 if meter["driver"] == "atm90e32" else TEXTS_MAX
+    if len(values["CHANNELS"]) > most:
+        measures = "one" if most == 1 else most
+        yield f"CHANNELS has {len(values['CHANNELS'])}; the chip {meter['driver']} measures {measures}"
+
+
+def _watched_problems(key: str, limits: Mapping[str, Any], driver: str) -> Iterator[str]:
+    """Limits of what the meter does not tell would never trip, and nobody would know."""
+    for quantity, names in _LIMITS_OF.items():
+        if quantity in UNTOLD.get(driver, ()):
+            for name in names:
+                if limits[name] is not None:
+                    yield f"{key}: {name} is {limits[name]}; {driver} does not tell {quantity}, so it never trips: None"
 
 
 def _watchdog_problems(values: Mapping[str, Any], chip: Chip) -> Iterator[str]:
@@ -238,6 +216,9 @@ def _watchdog_problems(values: Mapping[str, Any], chip: Chip) -> Iterator[str]:
 
 def _manifest_problems(board: "Board") -> Iterator[str]:
     manifest = board.manifest
+    if manifest["FLASH_BYTES"] is not None:  # a microcontroller: what is not listed is not on it
+        missing = [pair for pair in _modules(board.board) if pair[0] not in manifest["DRIVERS"]]
+        yield from (f"DRIVERS: {module!r} is missing, which {key} in board.py calls for" for module, key in missing)
     place = manifest["FILESYSTEM"]
     if place is not None:
         flash = manifest["FLASH_BYTES"] or 0
@@ -248,10 +229,24 @@ def _manifest_problems(board: "Board") -> Iterator[str]:
     yield from _wiring_problems(board)
 
 
+def _modules(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Modules of gridnode/drivers that the literals call for, and which key does; one may come twice."""
+    yield from ((module, "METER") for module in MODULES.get(values["METER"]["driver"], ()))
+    if values["LINK"]["driver"] == "uart":
+        yield "uart", "LINK"
+    if any(contactor["driver"] == "relay" for contactor in values["CONTACTORS"]):
+        yield "relay", "CONTACTORS"
+    for key in ("BUTTON", "LED", "POWER_FAIL"):
+        if values.get(key):
+            yield "panel", key
+    if values["WATCHDOG_MS"] is not None:
+        yield "chip", "WATCHDOG_MS"
+
+
 def _wiring_problems(board: "Board") -> Iterator[str]:
     header = board.manifest["HEADER"]
     labels = set(header["left"] + header["right"]) if header else set()
-    used = {use.pin: use.key for use in uses(board)}
+    used = {use.pin: use.key for use in uses(board) if use.role != "spare"}
     wired = Counter[int]()
     for part in board.manifest["WIRING"]:
         for terminal, label in part["wires"].items():

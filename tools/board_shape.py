@@ -79,31 +79,64 @@ SAMPLED: Table = {
     "NOMINAL_FREQUENCY_HZ": _one_of(50, 60),
     "NOMINAL_VOLTAGE_MV": _whole(1_000, 1_000_000),
 }
+NEEDS_NOMINAL: Table = {"NOMINAL_FREQUENCY_HZ": SAMPLED["NOMINAL_FREQUENCY_HZ"]}
 LINKS: Mapping[str, Table] = {
     "uart": {"id": _whole(0, 7), "tx": PIN, "rx": PIN, "baud": _one_of(*BAUD_RATES)},
     "fd": {},
     "pty": {},
 }
+_UART: Table = {"uart": _whole(0, 7), "tx": PIN, "rx": PIN}
+_I2C: Table = {"bus": _whole(0, 15), "sda": PIN, "scl": PIN}
+_SPI: Table = {"bus": _whole(0, 7), "sck": PIN, "mosi": PIN, "miso": PIN, "select": PIN}
+_SHUNT: Table = {
+    "address": _whole(0x40, 0x4F),
+    "shunt_uohm": _whole(1, 1_000_000),
+    "largest_ma": _whole(1, 1_000_000),
+}
+_S0: Table = {
+    "pin": PIN,
+    "active_level": LEVEL,
+    "pulses_per_kwh": _whole(1, 100_000),
+    "largest_w": _whole(1, 100_000),
+}
+
+
+def _meters(line: Table, i2c: Table, spi: Table, pulses: Table) -> Mapping[str, Table]:
+    """The meters that measure by themselves, by what leads to them."""
+    return {
+        "pzem004t": {**line, "address": _whole(1, 247)},
+        "atm90e32": spi,
+        "ina226": {**i2c, **_SHUNT},
+        "ina228": {**i2c, **_SHUNT},
+        "s0_pulse": {**_S0, **pulses},
+        "dsmr_p1": line,
+        "sml": line,
+    }
+
+
 METERS: Mapping[str, Table] = {
     "rp2040_adc": {"voltage_pin": PIN},
+    "esp32_adc": {"voltage_pin": PIN},
     "replay": {"heater_contactor": NAME, "heater_power_mw": _whole(0, 100_000_000)},
-    "pzem004t": {"uart": _whole(0, 7), "tx": PIN, "rx": PIN, "address": _whole(1, 247)},
-    "ina226": {
-        "bus": _whole(0, 15),
-        "sda?": PIN,
-        "scl?": PIN,
-        "address": _whole(0x40, 0x4F),
-        "shunt_uohm": _whole(1, 1_000_000),
-        "largest_ma": _whole(1, 1_000_000),
-    },
+    **_meters(_UART, _I2C, _SPI, {}),
 }
+# On a Pi the system has the pins: a serial port has a path, a bus its number, a chip on SPI the number of its select.
+PI_METERS = _meters({"port": TEXT}, {"bus": _whole(0, 15)}, {"bus": _whole(0, 7), "select": LEVEL}, {"chip": TEXT})
 FROM_SAMPLES = ("rp2040_adc", "replay")
-CHANNEL: Table = {"name": NAME, "load": _one_of(False, True)}
+CHANNEL: Table = {"name": NAME, "load": _one_of(False, True), "small_ma?": _whole(1, 1_000_000)}
 SAMPLED_CHANNEL: Table = {
     **CHANNEL,
     "voltage_nv_per_count": _whole(1, 10**12),
     "current_na_per_count": _whole(1, 10**12),
     "clip_counts": COUNTS,
+}
+_GAIN = _whole(1, 0xFFFF)
+_SCALE = _whole(1, 10**12)
+CHANNELS: Mapping[str, Table] = {  # of other meters: CHANNEL
+    "replay": SAMPLED_CHANNEL,
+    "rp2040_adc": {**SAMPLED_CHANNEL, "pin": PIN},
+    "esp32_adc": {**CHANNEL, "pin": PIN, "voltage_nv_per_mv": _SCALE, "current_na_per_mv": _SCALE},
+    "atm90e32": {**CHANNEL, "voltage_gain": _GAIN, "current_gain": _GAIN},
 }
 CONTACTOR: Table = {
     "name": NAME,
@@ -182,15 +215,13 @@ def shape(board: "Board") -> list[str]:
 def _shape_of_board(board: "Board") -> Iterator[str]:
     file, values = file_of(board, "board.py"), board.board
     meter = values.get("METER")
-    sampled = isinstance(meter, dict) and meter.get("driver") in FROM_SAMPLES
-    yield from _record(
-        file, values, {**BOARD, **(SAMPLED if sampled else {f"{key}?": k for key, k in SAMPLED.items()})}
-    )
+    driver = meter.get("driver") if isinstance(meter, dict) else None
+    needed = SAMPLED if driver in FROM_SAMPLES else NEEDS_NOMINAL if driver in ("atm90e32", "esp32_adc") else {}
+    optional = {f"{key}?": kind for key, kind in SAMPLED.items() if key not in needed}
+    yield from _record(file, values, {**BOARD, **needed, **optional})
     yield from _by_driver(f"{file}: LINK", values.get("LINK"), LINKS)
-    yield from _by_driver(f"{file}: METER", meter, METERS)
-    channel = SAMPLED_CHANNEL if sampled else CHANNEL
-    if isinstance(meter, dict) and meter.get("driver") == "rp2040_adc":
-        channel = {**channel, "pin": PIN}
+    yield from _by_driver(f"{file}: METER", meter, PI_METERS if values.get("MCU") == "linux" else METERS)
+    channel = CHANNELS.get(str(driver), CHANNEL)
     yield from _records(f"{file}: CHANNELS", values.get("CHANNELS"), lambda _: channel)
     yield from _records(
         f"{file}: CONTACTORS", values.get("CONTACTORS"), lambda value: COILS.get(str(value.get("driver")), CONTACTOR)

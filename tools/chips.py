@@ -2,8 +2,9 @@
 
 pins: that exist. outputs: that can drive. adc: that the converter reaches. taken: pins that are not ours, and by whom.
 strapping: pins that choose how the chip starts, and the one thing here that may hang there. pull: level that the chip
-itself pulls a pin to from reset until the program sets it (others float). uart, i2c: for each unit of the peripheral
-the pins that it can be routed to; None: any. uart_taken: units that are not ours. watchdog_ms: shortest, longest.
+itself pulls a pin to from reset until the program sets it (others float). uart, i2c, spi: for each unit of the
+peripheral the pins that it can be routed to; None: any. uart_taken: units that are not ours. selects: pins by the
+number of SPI's select, where the system drives them. watchdog_ms: shortest, longest.
 """
 
 from collections.abc import Mapping
@@ -26,6 +27,8 @@ class Chip:
     uart: Routes = field(default_factory=dict)
     uart_taken: Mapping[int, str] = field(default_factory=dict)
     i2c: Routes = field(default_factory=dict)
+    spi: Routes = field(default_factory=dict)
+    selects: tuple[int, ...] = ()
     watchdog_ms: tuple[int, int] | None = None
 
 
@@ -49,6 +52,10 @@ _RP2040 = Chip(
         0: {"sda": _pins(0, 4, 8, 12, 16, 20, 24, 28), "scl": _pins(1, 5, 9, 13, 17, 21, 25, 29)},
         1: {"sda": _pins(2, 6, 10, 14, 18, 22, 26), "scl": _pins(3, 7, 11, 15, 19, 23, 27)},
     },
+    spi={
+        0: {"sck": _pins(2, 6, 18, 22), "mosi": _pins(3, 7, 19, 23), "miso": _pins(0, 4, 16, 20)},
+        1: {"sck": _pins(10, 14, 26), "mosi": _pins(11, 15, 27), "miso": _pins(8, 12, 24, 28)},
+    },
     watchdog_ms=(1, 8388),
 )
 
@@ -67,6 +74,7 @@ _ESP32 = Chip(
     uart={0: None, 1: None, 2: None},
     uart_taken={0: "the console"},
     i2c={0: None, 1: None},
+    spi={1: None, 2: None},
     watchdog_ms=(1000, 120_000),
 )
 
@@ -88,6 +96,7 @@ _ESP32C3 = Chip(
     uart={0: None, 1: None},
     uart_taken={0: "the console"},
     i2c={0: None},
+    spi={1: None},
     watchdog_ms=(1000, 120_000),
 )
 
@@ -103,6 +112,8 @@ _PI = Chip(
     },
     pull={**dict.fromkeys(range(9), 1), **dict.fromkeys(range(9, 28), 0)},
     i2c={1: {"sda": _pins(2), "scl": _pins(3)}},
+    spi={0: {"sck": _pins(11), "mosi": _pins(10), "miso": _pins(9)}},
+    selects=(8, 7),
 )
 
 _NO_PINS = Chip(title="no chip", pins=frozenset(), outputs=frozenset())

@@ -39,7 +39,10 @@ class _NotConstantError(Exception):
 
 
 def folded(sources: Mapping[str, bytes]) -> dict[str, bytes]:
-    """`sources` (path on the node -> text) with their constants replaced; other files are left as they are."""
+    """`sources` (path on the node -> text) with their constants replaced; other files are left as they are.
+
+    Raises ValueError where one name stands for two things in a file.
+    """
     found: _Found = {}
     trees = {path: ast.parse(text) for path, text in sources.items() if path.startswith(PACKAGE)}
     for path in trees:
@@ -102,6 +105,10 @@ class _Folder(ast.NodeTransformer):
                 for alias in node.names:
                     here = alias.asname or alias.name
                     module = _path(f"{node.module}.{alias.name}", trees)
+                    known = self._modules.get(here) or self._imported.get(here)
+                    same = known in (None, module, (_path(node.module, trees), alias.name))
+                    if not same and (here.isupper() or module in trees or here in self._modules):
+                        raise ValueError(f"{path}: {here} is imported from two modules; give one of them another name")
                     if module in trees:
                         self._modules[here] = module
                     else:

@@ -45,12 +45,28 @@ def node_files(
     files = {name: content for name, content in given.items() if not name.endswith(".py")}
     if unit is not None:
         files["unit.json"] = (json.dumps(unit, indent=1, ensure_ascii=False) + "\n").encode()
-    for name, source in sources.items():
+    arch = board.manifest["MPY_ARCH"]
+    for name, source in (_folded(sources) if _is_microcontroller(board) else sources).items():
         if name == "main.py" or _stays_source(board, source):
             files[name] = source
-        else:
-            files[name.removesuffix(".py") + ".mpy"] = compiled(name, source, board.manifest["MPY_ARCH"])
+            continue
+        try:
+            files[name.removesuffix(".py") + ".mpy"] = compiled(name, source, arch)
+        except NodeFilesError:
+            compiled(name, sources[name], arch)  # names the line as it was written
+            raise
     return dict(sorted(files.items()))
+
+
+def _folded(sources: Mapping[str, bytes]) -> dict[str, bytes]:
+    try:
+        return constants.folded(sources)
+    except ValueError as error:
+        raise NodeFilesError(str(error)) from None
+
+
+def _is_microcontroller(board: Board) -> bool:
+    return board.manifest["FLASH_BYTES"] is not None
 
 
 def _sources(board: Board, main: Path | None, replace: dict[str, bytes]) -> dict[str, bytes]:
@@ -66,10 +82,9 @@ def _sources(board: Board, main: Path | None, replace: dict[str, bytes]) -> dict
     strange = [name for name in replace if name.endswith(".py") and name not in sources]
     if strange:
         raise NodeFilesError(f"replace: {strange[0]} is not on {board.name}; there are {', '.join(sorted(sources))}")
-    if board.manifest["FLASH_BYTES"] is not None:  # a microcontroller
+    if _is_microcontroller(board):
         sources[SCHEMA] = slim_schema.source()
-    sources |= {name: content for name, content in replace.items() if name in sources}
-    return sources if board.manifest["FLASH_BYTES"] is None else constants.folded(sources)
+    return sources | {name: content for name, content in replace.items() if name in sources}
 
 
 def _drivers(board: Board) -> list[str]:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from tools import boards
-from tools.board_check import uses
 from tools.board_shape import GROUPS
+from tools.board_uses import uses
 from tools.boards import Board, BoardError, price_eur
 from tools.wiring_picture import draw
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from tools.board_check import Use, number_of, uses
+from tools.board_uses import Use, number_of, uses
 from tools.boards import Board
 
 MARGIN, BLOCK, CHANNEL, BODY = 20, 370, 150, 210  # widths
@@ -43,8 +43,14 @@ STYLE = """\
 COLOURS = {
     "tx": "serial",
     "rx": "serial",
+    "spare": "line",
     "sda": "bus",
     "scl": "bus",
+    "sck": "bus",
+    "mosi": "bus",
+    "miso": "bus",
+    "select": "bus",
+    "pulse": "feedback",
     "adc": "adc",
     "relay": "relay",
     "feedback": "feedback",
@@ -54,7 +60,7 @@ COLOURS = {
 }
 LEGEND = {
     "serial": "serial line",
-    "bus": "I2C",
+    "bus": "bus (I2C, SPI)",
     "adc": "converter input",
     "relay": "relay, driven by the node",
     "feedback": "contact, read by the node",

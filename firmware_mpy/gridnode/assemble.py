@@ -24,8 +24,8 @@ def _chance() -> int:
     return int.from_bytes(os.urandom(4), "big") >> 2
 
 
-def make_contactors(wanted: list, coils: dict, channels: list, now_ms: int) -> list:
-    """The board's contactors, each driven to its safe state before the next one is made."""
+def make_contactors(wanted: list, coils: dict, channels: list, locks: int, now_ms: int) -> list:
+    """The board's contactors, each driven to its safe state before the next one is made. `locks`: see Journal."""
     from gridnode.switching.contactor import Contactor
     from gridnode.switching.interlock import InterlockGroup
     from gridnode.switching.protection import Protection
@@ -42,7 +42,7 @@ def make_contactors(wanted: list, coils: dict, channels: list, now_ms: int) -> l
         contactor = Contactor(spec, coil, forbidden, feedback=coil.feedback)
         if group:
             group.join(contactor)
-        contactor.boot(now_ms)
+        contactor.boot(now_ms, bool(locks >> len(contactors) & 1))
         if limits:
             contactor.protection = Protection(limits, by_name[limits["channel"]])
         contactors.append(contactor)
@@ -60,7 +60,7 @@ def make_dips(board, channels: list) -> list:
 
 def make_node(board, unit: dict, folder: str, coils: dict, meter, channels: list, journal, cause: str, pump, now):
     """(the node, the stream to the host). `pump()` is called now and then, `now()` is node time in ms."""
-    contactors = make_contactors(board.CONTACTORS, coils, channels, now())
+    contactors = make_contactors(board.CONTACTORS, coils, channels, journal.locks, now())
     from gridnode.hardware import make_stream, make_supply
     from gridnode.link.serial import SerialLink
 

@@ -1,4 +1,4 @@
-"""Meters that measure by themselves: chips, pulses and smart meters, as board.py's METER names them."""
+"""Meters whose figures are not of the RP2040's samples: chips, pulses, smart meters, the ESP32's converter."""
 
 from gridnode.metering.channel import Channel
 
@@ -31,6 +31,8 @@ def make_chip_meter(board, now) -> tuple:
         return S0Pulse(_pulses(spec), channels[0], spec["pulses_per_kwh"], spec["largest_w"], now_us), channels
     if driver in ("dsmr_p1", "sml"):
         return _smart_meter(board, spec, driver, now_us)
+    if driver == "esp32_adc":
+        return _esp32_adc(board, spec, now_us)
     raise ValueError("board %s: no meter driver called %s" % (board.NAME, driver))
 
 
@@ -68,16 +70,16 @@ def _i2c(spec: dict):
 
 
 def _atm90e32(board, spec: dict, now_us: int) -> tuple:
-    from gridnode.drivers import atm90e32
+    from gridnode.drivers.atm90e32 import BAUD, PHASE, POLARITY, Atm90e32
 
     if "sck" in spec:
         from machine import SPI, Pin
 
         bus = SPI(
             spec["bus"],
-            baudrate=atm90e32.BAUD,
-            polarity=atm90e32.POLARITY,
-            phase=atm90e32.PHASE,
+            baudrate=BAUD,
+            polarity=POLARITY,
+            phase=PHASE,
             sck=Pin(spec["sck"]),
             mosi=Pin(spec["mosi"]),
             miso=Pin(spec["miso"]),
@@ -86,11 +88,11 @@ def _atm90e32(board, spec: dict, now_us: int) -> tuple:
     else:  # on a Pi
         from gridnode.drivers.spidev_spi import open_bus
 
-        bus = open_bus(spec["bus"], spec["select"], atm90e32.BAUD, atm90e32.POLARITY, atm90e32.PHASE)
+        bus = open_bus(spec["bus"], spec["select"], BAUD, POLARITY, PHASE)
         select = int
     channels = _chip_channels(board)
     gains = [(channel["voltage_gain"], channel["current_gain"]) for channel in board.CHANNELS]
-    return atm90e32.Atm90e32(bus, select, channels, gains, board.NOMINAL_FREQUENCY_HZ, now_us), channels
+    return Atm90e32(bus, select, channels, gains, board.NOMINAL_FREQUENCY_HZ, now_us), channels
 
 
 def _pulses(spec: dict):
@@ -107,11 +109,26 @@ def _smart_meter(board, spec: dict, driver: str, now_us: int) -> tuple:
     from gridnode.drivers.smart_meter import SmartMeter
 
     if driver == "sml":
-        from gridnode.drivers.sml import BAUD
-        from gridnode.drivers.sml import SmlReader as Reader
-    else:
-        from gridnode.drivers.dsmr_p1 import BAUD
-        from gridnode.drivers.dsmr_p1 import P1Reader as Reader
+        from gridnode.drivers.sml import BAUD as SML_BAUD
+        from gridnode.drivers.sml import SmlReader
 
+        baud, reader = SML_BAUD, SmlReader()
+    else:
+        from gridnode.drivers.dsmr_p1 import BAUD as P1_BAUD
+        from gridnode.drivers.dsmr_p1 import P1Reader
+
+        baud, reader = P1_BAUD, P1Reader()
     channels = _told_channels(board)
-    return SmartMeter(_line(spec, BAUD), Reader(), channels[0], now_us), channels
+    return SmartMeter(_line(spec, baud), reader, channels[0], now_us), channels
+
+
+def _esp32_adc(board, spec: dict, now_us: int) -> tuple:
+    from machine import ADC, Pin
+
+    from gridnode.drivers.esp32_adc import Esp32Adc
+
+    pins = [spec["voltage_pin"]] + [channel["pin"] for channel in board.CHANNELS]
+    reads = [ADC(Pin(pin), atten=ADC.ATTN_11DB).read_uv for pin in pins]
+    scales = [(channel["voltage_nv_per_mv"], channel["current_na_per_mv"]) for channel in board.CHANNELS]
+    channels = _chip_channels(board)
+    return Esp32Adc(channels, reads, scales, board.NOMINAL_FREQUENCY_HZ, now_us), channels

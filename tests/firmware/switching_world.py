@@ -100,6 +100,7 @@ class Seen:
         self.beyond_ms = dict.fromkeys(("over-voltage", "under-voltage", "over-frequency", "under-frequency"), 0)
         self.retry_after_ms = RETRY_AFTER[name]
         self.measured_ma = 0
+        self.locked_before = name == "heater"  # the boot
         self.state, self.cause = "", ""
         self.moved_ms = 0  # when the coil was last driven
         self.rested_ms = self.was_wrong_ms = 0  # how long it had not been until then, and its contact contradicted it
@@ -171,7 +172,7 @@ class Seen:
             assert not contactor.local, f"closed under local control: {where}"
 
     def told_boot(self, before: str, after: str, now: int, where: str) -> None:
-        assert (before, after) == ("", "open"), where
+        assert (before, after) == ("", "locked out" if self.locked_before else "open"), where
 
     def told_request(self, before: str, after: str, now: int, where: str) -> None:
         who, target, _ = self.doing
@@ -378,7 +379,7 @@ class World:
         self.button = Button()
         self.panel = Panel([seen.contactor for seen in self.seen], self.button, None, TIMEOUT_S)
         for seen in self.seen:
-            seen.contactor.boot(self.now)
+            seen.contactor.boot(self.now, seen.locked_before)
             seen.doing = ("nobody", "", 0)
 
     def step(self, kind: int, who: int, choice: int, later: int) -> None:

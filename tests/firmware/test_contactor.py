@@ -26,7 +26,7 @@ def spec(name="heater", min_on_s=3, min_off_s=5):
 class Bench:
     """A contactor, its coil, its contact, a condition and what was noted of it."""
 
-    def __init__(self, booted=True, feedback=False):
+    def __init__(self, booted=True, feedback=False, locked_out=False):
         self.coil = []
         self.contact = False
         self.forbidden = False
@@ -34,7 +34,7 @@ class Bench:
         contact = (lambda: self.contact) if feedback else None
         self.contactor = Contactor(spec(), self.coil.append, lambda: self.forbidden, self.note, contact)
         if booted:
-            self.contactor.boot(1_000)
+            self.contactor.boot(1_000, locked_out)
 
     def note(self, contactor, now_ms):
         assert contactor is self.contactor
@@ -324,14 +324,14 @@ def test_a_welded_contact_locks_out_and_counts_as_closed():
     assert not bench.contactor.conducting()
 
 
-def test_a_power_cut_ends_a_lock_out_and_a_weld_is_found_again():
-    former = Bench(feedback=True)
-    tripped(former, 3)
-    assert former.contactor.state == "locked out"
-    bench = Bench(feedback=True)  # the same one, after a power cut: nothing of it is kept
-    assert (bench.contactor.state, bench.contactor.cause, bench.coil) == ("open", "boot", [False])
-    assert bench.contactor.request("closed", 9_000, READY - 1) == ("min off time", 1)
-    assert bench.contactor.plan("closed", 9_000, READY) == ("none", 0)
+def test_a_lock_out_outlasts_a_power_cut_and_a_weld_is_found_again():
+    bench = Bench(feedback=True, locked_out=True)
+    assert (bench.contactor.state, bench.contactor.cause, bench.coil) == ("locked out", "boot", [False])
+    assert bench.changes == [(1_000, "locked out", "boot")]
+    assert bench.contactor.request("closed", 9_000, READY) == ("locked out", 0)
+    assert bench.contactor.plan("closed", 9_000, READY) == ("locked out", 0)
+    assert bench.contactor.request("reset", 0, READY) == ("none", 0)
+    assert bench.contactor.request("closed", 9_000, READY + MIN_OFF) == ("none", 0)
     bench = Bench(feedback=True)
     bench.contact = True
     for now_ms, state in ((1_001, "open"), (1_200, "open"), (1_201, "locked out")):

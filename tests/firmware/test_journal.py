@@ -378,6 +378,14 @@ def test_how_long_it_lasts():
     assert lasting.flash_years(0, day, 100, 100) is None
 
 
+def test_lock_outs_are_kept():
+    journal = opened("locks")
+    assert journal.locks == 0
+    journal.locks = 0x8001
+    journal.save(1, [None, None])
+    assert opened("locks").locks == opened("locks").locks == 0x8001
+
+
 class Saved:
     reach, saves, next = 172_800, 5, 40
 

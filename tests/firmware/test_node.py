@@ -76,6 +76,7 @@ class Kept(Ring):
     registers = (None, None)
     must_save = False
     saved_next = 0
+    locks = 0
 
     def __init__(self, records, epoch):
         super().__init__(records, 96, epoch)
@@ -203,6 +204,17 @@ def test_registers_and_journal_are_saved_once_a_minute_and_when_the_supply_goes(
         assert len(bench.ring.saved) == 4, "not at once"
         bench.run(200_500)
         assert len(bench.ring.saved) == 4, "again and again"
+
+
+def test_a_lock_out_is_saved_when_it_begins_and_when_it_ends():
+    bench = Bench(interval_s=60)
+    bench.run(5_000)
+    for state, locks in (("locked out", 1), ("open", 0)):
+        bench.contactor.state = state
+        bench.contactor.on_change(bench.contactor, bench.now_ms)
+        bench.run(bench.now_ms + 1_000)
+        assert bench.ring.locks == locks
+    assert len(bench.ring.saved) == 2, bench.ring.saved
 
 
 def test_an_interval_is_saved_before_it_is_told():

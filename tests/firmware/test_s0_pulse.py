@@ -237,6 +237,42 @@ def test_a_line_held_as_in_a_pulse_is_told():
     assert rig.qualities[-1] == 0 and rig.meter.fault == "" and rig.meter.pulses == 1
 
 
+def test_a_line_that_is_held_right_after_a_pulse_did_not_bounce():
+    rig = Rig()
+    rig.line.pulse(400 * MS)
+    rig.line.pulse(500 * MS, 5000 * MS)
+    rig.run(7000)
+    assert rig.meter.pulses == 1 and rig.meter.refused == 0
+    assert set(rig.qualities) == {0, NO_ANSWER}
+
+
+def test_pulses_hidden_by_a_line_that_is_held_make_no_figure_of_power():
+    rig = Rig()
+    for number in range(4):
+        rig.line.pulse(number * 500 * MS)
+    rig.run(2000)
+    full = rig.watts()
+    rig.line.pulse(2000 * MS, 6000 * MS)
+    rig.run(3000)
+    assert full == 7200 and rig.watts() is None  # what hides pulses is not a smaller load
+    for number in range(3):
+        rig.line.pulse((8500 + number * 500) * MS)
+    for until_ms in (8000, 9000):
+        rig.run(until_ms)
+        assert rig.watts() is None
+    rig.run(10_000)
+    assert rig.watts() == full
+
+
+def test_a_pulse_that_is_not_over_does_not_make_the_power_fall():
+    rig = Rig()
+    for at_ms in (475, 980, 1485, 1990):  # 505 ms apart: a window ends within the last one
+        rig.line.pulse(at_ms * MS)
+    rig.run(2010)
+    assert rig.meter.pulses == 3
+    assert abs(rig.watts() - 3600 / 0.505) < 1
+
+
 def test_edges_that_were_forgotten_are_told():
     rig = Rig()
     rig.line.lost = True

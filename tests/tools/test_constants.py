@@ -57,6 +57,16 @@ def test_another_module_s_constant():
     assert found["f"] == "pass\nx = 6"
 
 
+def test_one_name_for_two_things_is_refused():
+    with pytest.raises(ValueError, match="c.py: A is imported from two modules"):
+        fold(
+            a="A = 1",
+            b="A = 2",
+            c="def f():\n    from gridnode.a import A\n\ndef g():\n    from gridnode.b import A",
+        )
+    fold(a="A = 1", c="from gridnode.a import A\n\ndef f():\n    from gridnode.a import A\n    return A")
+
+
 def test_what_is_not_gridnode_s_stays():
     main = b"A = 3  # said\nx = A"
     assert constants.folded({"main.py": main, "board.py": main}) == {"main.py": main, "board.py": main}
@@ -64,7 +74,7 @@ def test_what_is_not_gridnode_s_stays():
 
 @pytest.mark.parametrize("name", boards.names())
 def test_nothing_is_left_that_nobody_defines(name):
-    sources = node_files._sources(boards.load(name), None, {})
+    sources = constants.folded(node_files._sources(boards.load(name), None, {}))
     trees = {path: ast.parse(text) for path, text in sources.items()}
     for path, tree in trees.items():
         there = _defined(tree) | set(dir(builtins))

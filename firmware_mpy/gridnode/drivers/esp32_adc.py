@@ -2,7 +2,8 @@
 
 MicroPython reads that converter one sample at a time, and nothing samples while the program does something else. So the
 program does nothing else for a burst: two whole cycles of voltage and currents at 2 kS/s. What the figures are of is
-those two cycles; they stand for the time up to the next burst. Formulas: metering/README.md.
+those two cycles; they stand for the time up to the next burst. Formulas: metering/README.md. Tried on simulated inputs
+alone: the virtual ESP32's converter tells counts, not the microvolts (read_uv) that a real one works out for itself.
 """
 
 import math

@@ -19,6 +19,7 @@ _SHORTEST_US = 20_000  # 30 ms less what an optocoupler and our interrupt take o
 _SETTLING_US = 5_000  # a contact bounces no longer than this
 _JITTER_US = 50_000  # two pulses may be seen so much nearer than they were, as flash is written meanwhile
 _APART_US = 60_000  # at least: pulse and pause
+_LONGEST_US = 500_000  # what is held longer is no pulse any more, and hides those that come meanwhile
 _STUCK_US = 2_000_000
 _MWH_PER_KWH = 1_000_000
 _MW_US = 3_600_000_000 * _MWH_PER_KWH  # 1 kWh in mW us
@@ -29,7 +30,8 @@ class S0Pulse:
 
     line: `take(now_us)`: True while there is another edge, then `at_us`, `active`; `lost`: edges have been forgotten
     (drivers/pin_edges.py, drivers/gpiod_edges.py). largest_w: what the meter can meter at most. now_us: node time.
-    Power is None until two pulses have come; without a pulse it falls to what could have flowed without one.
+    Power is None until two pulses have come, and while the line is held; without a pulse it falls to what could have
+    flowed without one.
     A wire that is broken cannot be told from a load that is off.
 
     pulses, refused: how many were counted, and how many not as they came too fast. fault: "" or a sentence that says
@@ -82,9 +84,12 @@ class S0Pulse:
             self._began_blind = blind
         elif not active:
             length_us = at_us - self._began_us if self._active else 0
-            unsure = blind or (self._active and self._began_blind)
+            held = length_us > _LONGEST_US
+            unsure = blind or held or (self._active and self._began_blind)
             if length_us >= _SHORTEST_US or unsure:
                 self._pulse(at_us - length_us, unsure)
+                if held:
+                    self._power_mw = self._last_us = None
             elif length_us >= _SETTLING_US:
                 self._quality |= BOUNCE
             self._active = False
@@ -108,12 +113,17 @@ class S0Pulse:
 
     def _book(self, now_us: int, duration_ms: int):
         self.fault = ""
-        if self._active and now_us - self._began_us > _STUCK_US:
+        held_us = now_us - self._began_us if self._active else 0
+        if held_us > _LONGEST_US:
+            self._power_mw = self._last_us = None
+        if held_us > _STUCK_US:
             self.fault = "S0: the line is held as in a pulse: check for a short circuit and its polarity"
             self._quality |= NO_ANSWER
         power_mw = self._power_mw
-        if power_mw is not None and now_us > self._last_us:
-            power_mw = min(power_mw, _MW_US // (self._per_kwh * (now_us - self._last_us)))
+        if power_mw is not None:
+            without_us = (self._began_us if self._active else now_us) - self._last_us
+            if without_us > 0:
+                power_mw = min(power_mw, _MW_US // (self._per_kwh * without_us))
         self._rest += self._window_pulses * _MWH_PER_KWH
         self._channel.window.told(duration_ms, power_mw, self._quality)
         self._channel.count((self._rest // self._per_kwh, 0))

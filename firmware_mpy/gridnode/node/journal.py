@@ -16,10 +16,10 @@ from gridnode.wire import cbor, schema
 GUARD = 64  # numbers
 MUST_SAVE = 24  # records: half of those in RAM
 RECORD_BYTES = 96  # the longest record is shorter
-# What `save` keeps: format, channels, boot epoch, journal epoch, node time (ms), released and next sequence; then for
-# each channel import, export (mWh) and their remainders (mW us); then what there is of the last block.
+# What `save` keeps: format, channels, locks, boot epoch, journal epoch, node time (ms), released and next sequence;
+# then for each channel import, export (mWh) and their remainders (mW us); then what there is of the last block.
 _FORMAT = 1
-_HEAD = "<BBIIQII"
+_HEAD = "<BBHIIQII"
 _CHANNEL = "<QQII"
 _HEAD_BYTES, _CHANNEL_BYTES = struct.calcsize(_HEAD), struct.calcsize(_CHANNEL)
 _NOTHING = 0xFFFFFFFFFFFFFFFF  # in place of an import: nothing was ever counted there
@@ -31,7 +31,8 @@ class Journal:
     `channels`: how many are metered. `random_epoch`: of the journal, should there be none yet. Sequences held are
     `oldest` .. `next` - 1. `saved_next`: the first that is not saved yet. `boot_epoch` counts boots;
     `boot_time_ms`: where node time goes on, two intervals after what was saved last. `registers`: (import_mwh,
-    export_mwh, import_rest, export_rest) of each channel, None where none was kept. `slots`: records in RAM. `most` and
+    export_mwh, import_rest, export_rest) of each channel, None where none was kept. `locks`: a bit for each
+    contactor that is locked out, as last saved; `save` keeps what it is set to. `slots`: records in RAM. `most` and
     `blocks`: as for Segments.
     """
 
@@ -59,6 +60,7 @@ class Journal:
         self.boot_epoch = 1
         self.boot_time_ms = 0
         self.registers = [None] * channels
+        self.locks = 0
         self.saves = 0  # since boot
         self.dropped = 0  # records that had to go before a host had them, since boot
         self.damaged = 0  # blocks that could not be read, since boot
@@ -75,7 +77,7 @@ class Journal:
     # -- from boot to boot
 
     def _restore(self, saved, interval_ms: int):
-        _, count, boot, self.epoch, time_ms, self._released, next_ = struct.unpack_from(_HEAD, saved, 0)
+        _, count, self.locks, boot, self.epoch, time_ms, self._released, next_ = struct.unpack_from(_HEAD, saved, 0)
         self.boot_epoch = boot + 1
         self.boot_time_ms = time_ms + 2 * interval_ms
         at = _HEAD_BYTES
@@ -225,7 +227,7 @@ class Journal:
         next_ = self._ring.next
         at = _HEAD_BYTES + _CHANNEL_BYTES * len(registers)
         content = bytearray(at + block.used)
-        head = (_FORMAT, len(registers), self.boot_epoch, self.epoch, now_ms, self._released, next_)
+        head = (_FORMAT, len(registers), self.locks, self.boot_epoch, self.epoch, now_ms, self._released, next_)
         struct.pack_into(_HEAD, content, 0, *head)
         content[at:] = memoryview(block.content)[: block.used]
         for channel in reversed(registers):

@@ -77,6 +77,7 @@ class Node:
         self._commanded_ms = self._boot_ms
         self._plan_due_ms = 0
         self._faulty = False  # the flash
+        self._lock_moved = False  # a contactor has locked out, or was reset, since it was saved
         self.session = NodeSession(
             lambda: random(30) | 1,
             journal,
@@ -154,16 +155,18 @@ class Node:
 
     def _save_if_due(self, now_ms: int):
         """When an interval has ended, so that no host is told what a power cut could take back; between long ones
-        once a minute, when a watt-hour has gone by; and when the supply is going."""
+        once a minute, when a watt-hour has gone by; when a lock-out begins or ends; and when the supply is going."""
         failing = self._supply_failing()
         last_words = failing and not self._failing
         self._failing = failing
         if (
             last_words
+            or self._lock_moved
             or self._report.intervals != self._saved_intervals
             or (now_ms - self._saved_ms >= SAVE_EVERY_MS and self._report.moved())
             or (self.journal.must_save and self._calm(now_ms))
         ):
+            self._lock_moved = False
             self._saved_ms = now_ms
             self._saved_intervals = self._report.intervals
             self._save(now_ms)
@@ -188,7 +191,12 @@ class Node:
                 self._report.event("flash fault", error.args[0] if type(error.args[0]) is int else 0, now_ms, None)
 
     def _switched(self, contactor, now_ms: int):
-        self._report.switched(self.contactors.index(contactor), now_ms)
+        index = self.contactors.index(contactor)
+        self._report.switched(index, now_ms)
+        locks = self.journal.locks & ~(1 << index) | (contactor.state == "locked out") << index
+        if locks != self.journal.locks:
+            self.journal.locks = locks
+            self._lock_moved = True
 
     def _command(self, index: int, target: int, hold_s: int, now_ms: int):
         if index >= len(self.contactors):

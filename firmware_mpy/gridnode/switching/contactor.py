@@ -8,7 +8,8 @@ OPEN, CLOSED, TRIPPED, LOCKED_OUT = "open", "closed", "tripped", "locked out"  #
 # Events that are causes too.
 BOOT, EXPIRY, INTERLOCK, BUTTON, RETRY, RESET = "boot", "expiry", "interlock", "button", "retry", "reset"
 WELDED, FAILED = "welded", "failed to close"
-# Further events: by the host, by the plan, by the protection, by a person.
+# Further events: a boot that finds that it was locked out, by the host, by the plan, by the protection, by a person.
+BOOT_LOCKED = "boot locked out"
 REQUEST_OPEN, REQUEST_CLOSED, RENEW, TAKE_OVER = "request open", "request closed", "renew", "take over"
 PLAN_OPEN, PLAN_CLOSED, PLAN = "plan open", "plan closed", "plan"
 TRIP, LAST_TRIP, HAND_RESET = "trip", "last trip", "reset by hand"
@@ -69,11 +70,11 @@ class Contactor:
         self._tripping = None  # cause of a trip that has not opened yet
         self._trip_ms = [None] * self.retries  # when it last tripped, the oldest first
 
-    def boot(self, now_ms: int):
-        """Drive the coil to the safe state. Raises RuntimeError when that is done already."""
+    def boot(self, now_ms: int, locked_out: bool = False):
+        """Drive the coil to the safe state; `locked_out`: as before. Raises RuntimeError when it has booted."""
         if self._changed_ms is not None:
             raise RuntimeError("contactor %s: booted already" % self.name)
-        self._take(BOOT, 0, now_ms)
+        self._take(BOOT_LOCKED if locked_out else BOOT, 0, now_ms)
 
     def request(self, target: str, hold_ms: int, now_ms: int) -> tuple:
         """The host asks for "open" or "closed" for `hold_ms`, or for "reset"; return (reason, wait_ms).
@@ -350,6 +351,7 @@ def nothing(contactor, hold_ms, now_ms):
 TABLE = {
     OPEN: {
         BOOT: ((), open_coil, OPEN, BOOT),
+        BOOT_LOCKED: ((), open_coil, LOCKED_OUT, BOOT),
         REQUEST_OPEN: ((), keep_plan_away, OPEN, None),
         REQUEST_CLOSED: (
             (hold_in_range, no_local_control, no_interlock, protection_clear, off_long_enough),
