@@ -34,6 +34,7 @@ class Quantities(NamedTuple):
     voltage_rms_mv: float
     current_rms_ma: float
     active_power_mw: float
+    frequency_mhz: float
 
 
 @dataclass(frozen=True)

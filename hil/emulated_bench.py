@@ -127,7 +127,8 @@ class EmulatedBench:
         """The mains stand still: the same at any time. An edited scale in board.py scales what there is to see."""
         seen = self.board["CHANNELS"][0]["current_na_per_count"] / self._true_scale
         amperes = self._load.active_mw / self._load.voltage_mv
-        return Quantities(self._load.voltage_mv, amperes * 1000 * seen, self._load.active_mw * seen)
+        load = self._load
+        return Quantities(load.voltage_mv, amperes * 1000 * seen, load.active_mw * seen, load.frequency_mhz)
 
     def busy_ns(self) -> int:
         return self.chip.cpu_busy_ns

@@ -172,7 +172,7 @@ class Esp32Bench:
 
     def truth(self, node_ms: float) -> Quantities:
         seen = meter_load(self._load)
-        return Quantities(seen.voltage_mv, seen.current_ma, seen.power_mw)
+        return Quantities(seen.voltage_mv, seen.current_ma, seen.power_mw, seen.frequency_mhz)
 
     def _busy_now_ns(self) -> int:
         pid = self._chip.pid if self._entered else None

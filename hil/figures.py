@@ -28,6 +28,7 @@ CATALOG = {
     "voltage_error_percent": Kind("largest voltage error", "%", True, 2),
     "current_error_percent": Kind("largest current error", "%", True, 2),
     "power_error_percent": Kind("largest active power error", "%", True, 2),
+    "frequency_error_mhz": Kind("largest frequency error", "mHz", True, 1),
     "energy_error_percent": Kind("largest energy error", "%", True, 3),
     "samples_per_s": Kind("samples a second, all inputs", "1/s", False),
     "heap_free_kb": Kind("free heap under load, least", "kB", False, 1),
@@ -37,7 +38,12 @@ CATALOG = {
     "reading_bytes": Kind("bytes on the wire for a reading", "B", True, 1),
     "load_minutes": Kind("load ran for", "min", None, 1),
     "outage_s": Kind("outage filled in without loss", "s", None),
-    "power_cuts": Kind("power cuts in flash operations survived", "", None),
+    "power_cuts": Kind("power cuts at flash operations, each booted again", "", None),
+    "power_cuts_wrong": Kind("of which left anything wrong", "", True),
+    "cut_lost_mwh": Kind("most energy that a power cut took", "mWh", True),
+    "journal_days": Kind("journal of two channels reaches back", "days", False, 1),
+    "saves_a_day": Kind("saves to flash a day, at an interval a minute", "", True),
+    "flash_years": Kind("flash lasts at that rate", "years", False),
     "image_kb": Kind("interpreter's image", "kB", True, 1),
     "node_kb": Kind("node's files", "kB", True, 1),
     "parts_eur": Kind("price of parts (orientation)", "EUR", True, 2),
@@ -88,6 +94,11 @@ class Notebook:
         """Keep a figure, and fail when it is beyond its limit."""
         figure = self.note(name, value, note)
         assert figure.met, f"{figure}: the limit is {figure.limit:g}"
+
+    def add(self, name: str, count: float, note: str = "") -> Figure:
+        """Keep a count that more than one test adds to."""
+        known = self.figures.get(name)
+        return self.note(name, count + (known.value if known else 0), note or (known.note if known else ""))
 
     def plot(self, name: str, values: Sequence[float]) -> None:
         """Keep a series for the report."""

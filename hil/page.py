@@ -17,8 +17,8 @@ BARS = (
     ("parts_eur", "Price of parts, without what an electrician puts up"),
 )
 GROUPS = (
-    ("Start", ("boot_hello_ms", "boot_reading_ms", "unsafe_edges", "starts_watched", "power_cuts")),
-    ("Switching", ("command_median_ms", "command_p99_ms", "fail_safe_ms")),
+    ("Start", ("boot_hello_ms", "boot_reading_ms", "unsafe_edges", "starts_watched")),
+    ("Switching", ("command_median_ms", "command_p99_ms", "fail_safe_ms", "over_current_ms")),
     (
         "Metering",
         (
@@ -26,10 +26,15 @@ GROUPS = (
             "current_error_percent",
             "power_error_percent",
             "energy_error_percent",
+            "frequency_error_mhz",
             "samples_per_s",
             "reading_bytes",
             "outage_s",
         ),
+    ),
+    (
+        "Power cuts and flash",
+        ("power_cuts", "power_cuts_wrong", "cut_lost_mwh", "journal_days", "saves_a_day", "flash_years"),
     ),
     ("Load", ("load_minutes", "heap_free_kb", "heap_trend_kb", "cpu_percent", "loop_busy_percent")),
     ("Size and price", ("image_kb", "node_kb", "parts_eur", "computer_eur", "flash_s", "flash_mb")),

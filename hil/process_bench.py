@@ -19,12 +19,13 @@ from typing import Any
 from gridnode.drivers.replay_meter import REACTIVE_PER_MILLE, VOLTAGE_SWAY_PER_MILLE
 from hil.bench import BenchError, Edge, Load, Quantities, Setup, apply_edits
 from hil.rigs import Rig, literals
-from tools import boards, images
+from tools import boards, constants, images, slim_schema
 from tools.homes import write_profile
-from tools.node_files import FIRMWARE, compiled
+from tools.node_files import FIRMWARE, SCHEMA, compiled
 from tools.nodes import die_with_parent, find_micropython
 
 SWAY_PERIOD_S = 173  # of the replayed voltage
+FREQUENCY_SWAYS = ((20, 97), (10, 41))  # mHz at most, period in s
 READ_BYTES = 4096
 
 
@@ -33,13 +34,14 @@ def _unix64() -> list[str]:
 
 
 def _unix32() -> list[str]:
-    return [str(images.unix32()), "-X", "heapsize=128k"]
+    return [str(images.unix32()), "-X", "heapsize=160k"]
 
 
 def _native() -> list[str]:
     return [sys.executable]
 
 
+ARCHITECTURES = {"unix64": "x64", "unix32": "x86"}  # of mpy-cross
 INTERPRETERS: dict[str, Callable[[], list[str]]] = {"unix64": _unix64, "unix32": _unix32, "pi_native": _native}
 
 
@@ -65,14 +67,17 @@ class ProcessBench:
         self._busy_before_ns = 0
 
     def _put_node(self, setup: Setup) -> dict[str, Any]:
-        """Write the node's files as its interpreter runs them: compiled for MicroPython, sources for CPython."""
+        """Write the node's files as its interpreter runs them: for MicroPython as a board gets them, else sources."""
         board = boards.load(self.rig.board)
         sources = {"board.py": board.folder / "board.py"}
         sources |= {str(path.relative_to(FIRMWARE)): path for path in FIRMWARE.rglob("*.py")}
         edited = apply_edits(setup.edits, lambda path: sources[path].read_text(encoding="utf-8"))
-        files = {name: path.read_bytes() for name, path in sources.items()} | edited
-        if self.rig.name != "pi_native":
-            files = dict(_compiled(name, source) for name, source in files.items())
+        files = {name: path.read_bytes() for name, path in sources.items()}
+        if self.rig.name in ARCHITECTURES:
+            slim = {**files, SCHEMA: slim_schema.source(), **edited}
+            files = _compiled(constants.folded(slim), ARCHITECTURES[self.rig.name])
+        else:
+            files |= edited
         for name, content in files.items():
             (self._sources / name).parent.mkdir(parents=True, exist_ok=True)
             (self._sources / name).write_bytes(content)
@@ -165,12 +170,17 @@ class ProcessBench:
         raise self._lack("pins")
 
     def truth(self, node_ms: float) -> Quantities:
-        """As gridnode.drivers.replay_meter documents it: the voltage sways, the load's power does not."""
+        """As gridnode.drivers.replay_meter has it: voltage and frequency sway about their nominal values, whatever the
+        load's; its power does not.
+        """
         nominal_mv = self.board["NOMINAL_VOLTAGE_MV"]
-        sway = math.sin(2 * math.pi * node_ms / 1000 / SWAY_PERIOD_S)
+        turns = 2 * math.pi * node_ms / 1000
+        sway = math.sin(turns / SWAY_PERIOD_S)
+        frequency_mhz = self.board["NOMINAL_FREQUENCY_HZ"] * 1000
+        frequency_mhz += sum(most * math.sin(turns / period_s) for most, period_s in FREQUENCY_SWAYS)
         voltage_mv = nominal_mv * (1 + VOLTAGE_SWAY_PER_MILLE / 1000 * sway)
         apparent_mva = math.hypot(self._load.active_mw, self._load.active_mw * REACTIVE_PER_MILLE / 1000)
-        return Quantities(voltage_mv, apparent_mva / voltage_mv * 1000, self._load.active_mw)
+        return Quantities(voltage_mv, apparent_mva / voltage_mv * 1000, self._load.active_mw, frequency_mhz)
 
     def _busy_now_ns(self) -> int:
         """Processor time of the running program, from /proc/PID/stat's utime and stime."""
@@ -194,8 +204,10 @@ class ProcessBench:
             os.close(end)
 
 
-def _compiled(name: str, source: bytes) -> tuple[str, bytes]:
-    """As on a board, where no memory goes into compiling; main.py and native code stay source there too."""
-    if name == "main.py" or b"@micropython." in source:
-        return name, source
-    return name.removesuffix(".py") + ".mpy", compiled(name, source, None)
+def _compiled(sources: Mapping[str, bytes], architecture: str) -> dict[str, bytes]:
+    """No memory goes into compiling; main.py stays source there too."""
+    files = {"main.py": sources["main.py"]}
+    for name, source in sources.items():
+        if name != "main.py":
+            files[name.removesuffix(".py") + ".mpy"] = compiled(name, source, architecture)
+    return files

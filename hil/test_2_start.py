@@ -22,8 +22,3 @@ def test_hello(make, notes):
 @pytest.mark.needs("power")
 def test_restart_has_a_cause(make, notes):
     start.restarts(make, notes)
-
-
-@pytest.mark.needs("power cuts")
-def test_power_cuts_while_flash_is_written(make, notes):
-    start.power_cuts(make, notes)

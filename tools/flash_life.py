@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from tools import boards
 from tools.boards import Board, BoardError
@@ -65,15 +66,26 @@ def budget(board: Board, saves_a_day: int = SAVES_A_DAY, erase_cycles: int = ERA
 
 def measure(blocks: int, program_bytes: int) -> dict[str, int]:
     """What tools/flash_wear.py counts in a day of saves: "saves", "erases", "most_erased", ... Raises NodesError."""
-    script = FIRMWARE.parent / "tools" / "flash_wear.py"
+    counted: dict[str, int] = _run_script("flash_wear.py", blocks, program_bytes)
+    return counted
+
+
+def reach(blocks: int, program_bytes: int, seed: int) -> dict[str, float]:
+    """How far back a full journal goes, by tools/flash_reach.py: "days" of two channels' minutes, the "blocks" of the
+    file system that it takes, and how many records were "dropped" for it. Raises NodesError.
+    """
+    found: dict[str, float] = _run_script("flash_reach.py", blocks, program_bytes, seed)
+    return found
+
+
+def _run_script(name: str, *arguments: int) -> Any:
     done = subprocess.run(
-        [find_micropython(), "-X", "heapsize=32m", str(script), str(blocks), str(program_bytes)],
+        [find_micropython(), "-X", "heapsize=32m", str(FIRMWARE.parent / "tools" / name), *map(str, arguments)],
         env={"MICROPYPATH": f"{FIRMWARE}:.frozen"},
         stdout=subprocess.PIPE,
         check=True,
     )
-    counted: dict[str, int] = json.loads(done.stdout)
-    return counted
+    return json.loads(done.stdout)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -33,6 +33,7 @@ from tools.emulated_rp2040 import EmulatedRP2040
 from tools.node_files import FIRMWARE
 from tools.nodes import find_micropython
 
+RIG = "rp2040_emulated"
 INTERVAL_S = 3
 LOAD = Load(600_000)
 LEAST_MWH = 1000  # that may be lost, or the interval in progress, which here is less
@@ -53,13 +54,13 @@ _DOCUMENTS = (
 
 @dataclass
 class Cuts:
-    """What the cuts found. `wrong`: a sentence for each that left anything but what it may."""
+    """What the cuts found. `wrong`: (which cut, what it left that it may not)."""
 
     operations: int = 0  # of the flash in the run
     made: int = 0
     unsafe_edges: int = 0  # a contactor closed that nobody asked for
     worst_lost_mwh: int = 0  # counted before the cut and gone after it
-    wrong: list[str] = field(default_factory=list)
+    wrong: list[tuple[str, str]] = field(default_factory=list)
 
 
 class _Facts(NamedTuple):
@@ -93,8 +94,8 @@ class _Run:
 class _Bench(EmulatedBench):
     """A bench with the build's flash, the journal in it filled up; `again` makes the same board with another flash."""
 
-    def __init__(self, scratch: Path) -> None:
-        super().__init__(rigs.load("rp2040_emulated"), Setup(scratch, {"interval_s": INTERVAL_S}, LOAD))
+    def __init__(self, scratch: Path, rig: str) -> None:
+        super().__init__(rigs.load(rig), Setup(scratch, {"interval_s": INTERVAL_S}, LOAD))
         self._scratch = scratch
         self._flash: bytes | None = None
         self.filled = self._fill()
@@ -158,9 +159,9 @@ class _Host(Host):
         return body
 
 
-def run(scratch: Path) -> _Run:
+def run(scratch: Path, rig: str = RIG) -> _Run:
     """The run that is to be cut."""
-    with contextlib.closing(_Bench(scratch)) as bench:
+    with contextlib.closing(_Bench(scratch, rig)) as bench:
         filled = bench.filled
         host = _Host(bench, filled["epoch"], filled["next"])
         facts = [_Facts(0, 0, (frozenset((b"",)), frozenset((b"",))))]
@@ -323,13 +324,15 @@ def _same(was: Heard, now: Heard) -> bool:
     )
 
 
-def cuts(sample: int | None, seed: int, tell: Callable[[str], None], workers: int | None = None) -> Cuts:
+def cuts(
+    sample: int | None, seed: int, tell: Callable[[str], None], workers: int | None = None, rig: str = RIG
+) -> Cuts:
     """Make `sample` cuts of one run, by chance from `seed`, or all (None). Raises EmulatorError, ImageError."""
     found = Cuts()
     with tempfile.TemporaryDirectory(prefix="gridnexus-cuts-") as folder:
         scratch = Path(folder)
         tell("the run that is to be cut")
-        done = run(scratch)
+        done = run(scratch, rig)
         found.operations = len(done.pages)
         everything = [(operation, state) for operation in range(found.operations) for state in STATES]
         chance = random.Random(seed)  # noqa: S311
@@ -354,7 +357,7 @@ def _gather(found: Cuts, where: str, look: _Look, future: "Future[None]") -> Non
     found.made += 1
     found.unsafe_edges += look.unsafe_edges
     found.worst_lost_mwh = max(found.worst_lost_mwh, look.lost_mwh)
-    found.wrong += [f"{where}: {what}" for what in look.wrong]
+    found.wrong += [(where, what) for what in look.wrong]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -365,7 +368,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print for programs")
     options = parser.parse_args(arguments)
     found = cuts(options.sample, options.seed, lambda words: print(words, file=sys.stderr))
-    print(json.dumps(asdict(found), indent=1) if options.json else "\n".join(found.wrong) or "nothing was wrong")
+    words = "\n".join(f"{where}: {what}" for where, what in found.wrong) or "nothing was wrong"
+    print(json.dumps(asdict(found), indent=1) if options.json else words)
     return 1 if found.wrong or found.unsafe_edges else 0
 
 

@@ -6,7 +6,7 @@ import statistics
 from itertools import pairwise
 
 from hil.bench import Bench, S
-from hil.checks import NO_DWELL, Maker, has, running
+from hil.checks import NO_DWELL, Maker, flash, has, running
 from hil.figures import Notebook
 from hil.host import Host
 
@@ -60,6 +60,7 @@ def load(make: Maker, notes: Notebook) -> None:
         assert host.dropped == 0 and host.noise == 0, f"{host.dropped} damaged frames, {host.noise} strange packets"
         assert len(host.told("hello", seen)) == 0, "the node started over"
         _note_readings(bench, host, seen, notes)
+        flash.saves(make, host, notes)
         notes.note("load_minutes", passed / S / 60)
         if has(bench, "cpu"):
             notes.note("cpu_percent", (bench.busy_ns() - busy) / passed * 100, bench.rig.processor)

@@ -46,6 +46,8 @@ def _compare(bench: Bench, heard: Heard, notes: Notebook) -> None:
     for name, field in _ERRORS:
         expected = getattr(true, field)
         notes.hold(name, abs(fields[field] / expected - 1) * 100, "worst interval of 1 s, at steady loads")
+    off_mhz = abs(fields["frequency_mhz"] - true.frequency_mhz)
+    notes.hold("frequency_error_mhz", off_mhz, "worst interval of 1 s, at steady loads")
 
 
 def _energy(bench: Bench, settled: list[Heard], load: Load, notes: Notebook) -> None:

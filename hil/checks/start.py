@@ -174,7 +174,7 @@ def power_cuts(make: Maker, notes: Notebook) -> None:
                 boots.append(host.hello().fields["boot_epoch"])
                 assert boots[-1] > boots[-2], f"the count of boots did not go on: {boots}, cut {when} {operation}"
                 survived += 1
-    notes.note(
+    notes.add(
         "power_cuts",
         survived,
         f"at each of the first {CUT_OPERATIONS} flash operations of a start; before, during, after",

@@ -15,6 +15,7 @@ FEATURES = {
     "brown-out": "a supply that sags",
     "power cuts": "power that fails at a chosen flash operation",
     "injection": "a known load at the meter's input",
+    "flash": "a flash of the node's own, with its file system",
     "flashing": "the real tool that writes the board's flash",
     "dwell": "contactors with a minimum on and off time that the bench can set",
     "interlock": "two contactors of which one at most may be closed",

@@ -24,5 +24,7 @@ LIMITS = {
     "fail_safe_ms": 250,
     "unsafe_edges": 0,
     "energy_error_percent": 1.0,
+    "journal_days": 60,
+    "flash_years": 10,
     "flash_s": 10,
 }

@@ -17,6 +17,7 @@ LACKS = {
     "watchdog": "it is a program without one",
     "brown-out": "it is a program",
     "power cuts": "it has no flash of its own",
+    "flash": "its files lie on the computer's disk",
     "flashing": "it has no flash of its own",
     "converter": "a replayed home gives the samples, whatever the scale",
     "prompt": "its program reads nothing from a console",

@@ -21,5 +21,10 @@ LIMITS = {
     "over_current_ms": 35,
     "unsafe_edges": 0,
     "energy_error_percent": 0.5,
+    "frequency_error_mhz": 5,
+    "power_cuts_wrong": 0,
+    "cut_lost_mwh": 1000,
+    "journal_days": 60,
+    "flash_years": 10,
     "heap_free_kb": 60,  # its firmware keeps memory for the radio
 }

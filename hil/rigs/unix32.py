@@ -1,11 +1,11 @@
-"""The node on this machine, 32 bits and 128 kB of heap: memory and float width as on a board. Literals only."""
+"""The node on this machine, 32 bits, 160 kB of heap (a Pico has 230): memory as on a board. Literals only."""
 
 NAME = "unix32"
-TITLE = "MicroPython on this machine, 32 bits, 128 kB"
+TITLE = "MicroPython on this machine, 32 bits, 160 kB"
 BOARD = "unix"
 BENCH = "process"
 WHAT = (
-    "Nothing of a board: MicroPython's unix port, built for 32 bits with single floats and a heap of 128 "
+    "Nothing of a board: MicroPython's unix port, built for 32 bits with single floats and a heap of 160 "
     "kB, runs the node's program; meter and contactors are simulated in it."
 )
 PROCESSOR = "this machine's, 32 bits"
@@ -17,6 +17,7 @@ LACKS = {
     "watchdog": "it is a program without one",
     "brown-out": "it is a program",
     "power cuts": "it has no flash",
+    "flash": "its files lie on this machine's disk",
     "flashing": "it has no flash",
     "converter": "a replayed home gives the samples, whatever the scale",
     "prompt": "its program reads nothing from a console",

@@ -14,6 +14,7 @@ LACKS = {
     "watchdog": "it is a program without one",
     "brown-out": "it is a program",
     "power cuts": "it has no flash",
+    "flash": "its files lie on this machine's disk",
     "flashing": "it has no flash",
     "converter": "a replayed home gives the samples, whatever the scale",
     "prompt": "its program reads nothing from a console",

@@ -387,12 +387,12 @@ def test_lock_outs_are_kept():
 
 
 class Saved:
-    reach, saves, next = 172_800, 5, 40
+    reach, saves, next, blocks_to_come = 172_800, 5, 40, 100
 
 
 def test_a_node_tells_how_long_it_lasts_once_a_rate_is_known():
     journal = Saved()
-    told = lasting.Lasting(journal, 1000, 300, 137)
+    told = lasting.Lasting(journal, 1000, 400, 137)
     journal.saves, journal.next = 15, 60  # in ten minutes
     assert told.figures(1000 + 599_999) == (None, 0)
     assert told.figures(1000 + 600_000) == (300 * 100_000 * 1000 // (1440 * 137 * 365), 60)

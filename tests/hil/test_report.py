@@ -34,6 +34,11 @@ GOOD = {
     "fail_safe_ms": 6.0,
     "over_current_ms": 21.0,
     "unsafe_edges": 0,
+    "power_cuts_wrong": 0,
+    "cut_lost_mwh": 467,
+    "journal_days": 67.0,
+    "saves_a_day": 1440,
+    "flash_years": 226,
 }
 
 
@@ -44,7 +49,9 @@ def promise(made, words):
 def test_promises_are_judged_by_their_bounds():
     good = report.make([run("rp2040_emulated", **GOOD)], {}, 60, 0, long=True)
     assert {each.met for each in good.promises if each.rig == "rp2040_emulated"} == {True}
-    for name, bad in {"boot_reading_ms": 1001, "command_p99_ms": 40.5, "unsafe_edges": 1, "heap_free_kb": 119}.items():
+    wrong = {"boot_reading_ms": 1001, "command_p99_ms": 40.5, "unsafe_edges": 1, "heap_free_kb": 119}
+    wrong |= {"power_cuts_wrong": 1, "cut_lost_mwh": 1001, "journal_days": 59, "saves_a_day": 1441, "flash_years": 9}
+    for name, bad in wrong.items():
         made = report.make([run("rp2040_emulated", **{**GOOD, name: bad})], {}, 60, 0, long=True)
         title = next(title for known, _, _, title in report.REACH if known == name)
         assert [each.title for each in made.promises if each.met is False] == [title]
@@ -54,6 +61,28 @@ def test_a_short_run_does_not_judge_the_ten_minutes():
     made = report.make([run("rp2040_emulated", load_minutes=1.0, **GOOD)], {}, 60, 0, long=False)
     heap = promise(made, "free heap")
     assert heap.met is None and "--long" in heap.words
+
+
+def test_a_short_run_says_what_only_a_long_one_measures():
+    short = {name: value for name, value in GOOD.items() if name not in ("power_cuts_wrong", "cut_lost_mwh")}
+    made = report.make([run("rp2040_emulated", **short), run("unix64")], {}, 60, 0, long=False)
+    for each in (promise(made, "every flash operation"), promise(made, "one of these cuts")):
+        assert each.met is None and "--long" in each.words
+    assert report.reason(made.columns[1], "power_cuts_wrong") == rigs.load("unix64").lacks["power cuts"]
+    assert report.reason(made.columns[1], "journal_days") == rigs.load("unix64").lacks["flash"]
+
+
+def test_every_figure_has_its_place_on_the_page():
+    placed = [name for _, names in page.GROUPS for name in names]
+    assert sorted(placed) == sorted(CATALOG)
+
+
+@pytest.mark.parametrize("name", [name for name in rigs.names() if name != "serial"])
+def test_a_rig_that_lacks_a_figure_says_why(name):
+    made = report.make([run(name)], {}, 60, 0, long=False)
+    lacking = [figure for figure in CATALOG if set(report._NEEDS.get(figure, ())) & set(made.columns[0].rig.lacks)]
+    for figure in lacking:
+        assert report.reason(made.columns[0], figure) in made.columns[0].rig.lacks.values()
 
 
 def test_what_was_not_measured_says_why():
@@ -182,6 +211,13 @@ def test_of_two_values_the_worse_one_stays():
     assert notes.figures["heap_free_kb"].value == 120
     with pytest.raises(AssertionError, match="the limit is 0.5"):
         notes.hold("energy_error_percent", 0.6)
+
+
+def test_a_count_is_added_to():
+    notes = Notebook({})
+    notes.add("power_cuts", 3, "a start's")
+    notes.add("power_cuts", 96)
+    assert (notes.figures["power_cuts"].value, notes.figures["power_cuts"].note) == (99, "a start's")
 
 
 def test_every_limit_of_a_rig_is_a_figure_with_a_sense():

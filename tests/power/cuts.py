@@ -65,7 +65,8 @@ class Work:
     def boot(self):
         self.journal, self.documents = open_all(self._root)
         for sequence in range(self.saved_next, self._last + 1):  # were not saved when the power went
-            del self.records[sequence]
+            unsaved = self.saved_next, self._last
+            assert self.records.pop(sequence, None), "record %d is unknown, of %d to %d" % ((sequence,) + unsaved)
         self.now_ms = self.journal.boot_time_ms
         self.boot_epoch = self.journal.boot_epoch
         self.saved_registers, self.saved_next = self.journal.registers, self.journal.next

@@ -151,6 +151,11 @@ class Journal:
         return (self._block.first - firsts[0]) * self._segments.capacity // self._segments.held if firsts else 0
 
     @property
+    def blocks_to_come(self) -> int:
+        """Blocks of flash that it has yet to take until it is full."""
+        return self._segments.to_come
+
+    @property
     def must_save(self) -> bool:
         """Whether so many records are unsaved that `save` must come before the next is sent."""
         return self._ring.next - self.saved_next >= MUST_SAVE

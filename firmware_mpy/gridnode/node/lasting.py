@@ -7,14 +7,14 @@ _DAY_MS = 86_400_000
 
 
 class Lasting:
-    """`journal` from now (`now_ms`) on. `free_blocks`: of the flash, which are erased in turn (os.statvfs(folder)[3]);
-    `erases`: what 1000 saves cost it; None: it is not known to wear out."""
+    """`journal` from now (`now_ms`) on. `free_blocks`: of the flash (os.statvfs(folder)[3]); those that a full journal
+    leaves are erased in turn. `erases`: what 1000 saves cost it; None: it is not known to wear out."""
 
     def __init__(self, journal, now_ms: int, free_blocks: int, erases: int):
         self._journal = journal
         self._since_ms = now_ms
         self._saves, self._next = journal.saves, journal.next
-        self._free_blocks = free_blocks
+        self._free_blocks = max(free_blocks - journal.blocks_to_come, 1)
         self._erases = erases
 
     def figures(self, now_ms: int) -> tuple:

@@ -9,6 +9,7 @@ from gridnode.node.block import SIZE
 from gridnode.node.pair import store
 
 BLOCKS = 42
+FILE_BLOCKS = 4  # of a littlefs, for a full file
 NO_SPACE = 28  # ENOSPC
 
 
@@ -39,6 +40,11 @@ class Segments:
     def capacity(self) -> int:
         """Blocks that are held for sure when all files are full: the oldest one goes before another begins."""
         return (self._most - 1) * self._blocks
+
+    @property
+    def to_come(self) -> int:
+        """Blocks of a littlefs that files yet to be begun will take."""
+        return (self._most - len(self._firsts)) * FILE_BLOCKS
 
     def forget(self):
         """Remove every file."""

@@ -1,11 +1,13 @@
 """Runs under MicroPython: fills a journal with a noisy home's minutes until it drops, on littlefs; prints JSON.
 
-    MICROPYPATH=firmware_mpy:.frozen micropython -X heapsize=16m tests/power/reach.py SEED
+    MICROPYPATH=firmware_mpy:.frozen micropython -X heapsize=32m tools/flash_reach.py SECTORS PROGRAM_BYTES SEED
 
 The home: standby, a refrigerator, a kettle, sun behind clouds that change every minute, a water heater on the second
 channel. All of it has noise, and intervals end with a window of a mains whose frequency wanders. `days`: how far back
 the journal reaches right after it has dropped its oldest file; `blocks`: of the file system that it takes then.
 """
+# mypy: ignore-errors
+# ruff: noqa: S311
 
 import json
 import os
@@ -14,16 +16,33 @@ import sys
 
 import vfs
 
-sys.path.append(__file__.rpartition("/")[0])
-
-from nor_disk import SECTOR, NorDisk
-
 from gridnode.node.journal import Journal
 from gridnode.wire import schema
 
+SECTOR = 4096
 MINUTE = 60_000
 SAVE_EVERY = 8  # minutes: what is in the journal is the same, and the test is shorter
 LOADS_W = {"standby": 150, "refrigerator": 90, "kettle": 2000, "heater": 2000}
+
+
+class Disk:
+    """A flash of so many sectors."""
+
+    def __init__(self, sectors):
+        self._image = bytearray(b"\xff" * SECTOR * sectors)
+
+    def readblocks(self, block, buffer, offset=0):
+        at = block * SECTOR + offset
+        buffer[:] = memoryview(self._image)[at : at + len(buffer)]
+
+    def writeblocks(self, block, buffer, offset=0):
+        at = block * SECTOR + offset
+        self._image[at : at + len(buffer)] = buffer
+
+    def ioctl(self, request, argument):
+        if request == 6:
+            self._image[argument * SECTOR : (argument + 1) * SECTOR] = b"\xff" * SECTOR
+        return {4: len(self._image) // SECTOR, 5: SECTOR}.get(request, 0)
 
 
 def noise(width):
@@ -69,10 +88,11 @@ class Home:
         return self._end_us // 1000
 
 
-def run():
-    disk = NorDisk(bytearray(b"\xff" * SECTOR * 352))  # a Pico's
-    vfs.VfsLfs2.mkfs(disk, progsize=256, readsize=32, lookahead=32)
-    vfs.mount(vfs.VfsLfs2(disk, progsize=256, readsize=32, lookahead=32), "/flash")
+def run(sectors, program_bytes):
+    disk = Disk(sectors)
+    arguments = {"progsize": program_bytes, "readsize": 32, "lookahead": 32}
+    vfs.VfsLfs2.mkfs(disk, **arguments)
+    vfs.mount(vfs.VfsLfs2(disk, **arguments), "/flash")
     free = os.statvfs("/flash")[3]
     journal = Journal("/flash/journal", 2, 77, MINUTE)
     home = Home()
@@ -86,7 +106,6 @@ def run():
         journal.append([schema.INTERVAL, 0, 1, end_ms, lasted, home.heater, 0] + figures)
         began_ms = end_ms
         minutes += 1
-        disk.operations = []
         if minutes % SAVE_EVERY == 0:
             registers = [tuple(home.grid) + (0, 0), (home.heater, 0, 0, 0)]
             journal.save(end_ms, registers)
@@ -95,5 +114,5 @@ def run():
 
 
 if __name__ == "__main__":
-    random.seed(int(sys.argv[1]))
-    run()
+    random.seed(int(sys.argv[3]))
+    run(int(sys.argv[1]), int(sys.argv[2]))
