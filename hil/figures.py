@@ -23,6 +23,7 @@ CATALOG = {
     "command_p99_ms": Kind("command to contact, p99", "ms", True, 1),
     "fail_safe_ms": Kind("host killed: contactor opens late by", "ms", True, 1),
     "over_current_ms": Kind("ten times the current to contact open, slowest", "ms", True, 1),
+    "over_current_erase_ms": Kind("the same, begun while a sector of flash is being erased", "ms", True, 1),
     "unsafe_edges": Kind("edges to the unsafe level at start and reset", "", True),
     "starts_watched": Kind("starts and resets watched for such edges", "", None),
     "voltage_error_percent": Kind("largest voltage error", "%", True, 2),

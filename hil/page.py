@@ -18,7 +18,7 @@ BARS = (
 )
 GROUPS = (
     ("Start", ("boot_hello_ms", "boot_reading_ms", "unsafe_edges", "starts_watched")),
-    ("Switching", ("command_median_ms", "command_p99_ms", "fail_safe_ms", "over_current_ms")),
+    ("Switching", ("command_median_ms", "command_p99_ms", "fail_safe_ms", "over_current_ms", "over_current_erase_ms")),
     (
         "Metering",
         (

@@ -53,6 +53,7 @@ _NEEDS = {
     "journal_days": ("flash",),
     "flash_years": ("flash",),
     "over_current_ms": ("pins", "converter", "replacing"),
+    "over_current_erase_ms": ("pins", "converter", "replacing"),
     "command_median_ms": ("dwell",),
     "command_p99_ms": ("dwell",),
     "voltage_error_percent": ("injection",),

@@ -2,7 +2,7 @@
 
     python -m tools.flash_life [BOARD ...] [--saves-a-day N] [--json]
 
-A node saves at most once a minute (gridnode.node): registers, remainders and the records since then in one commit.
+A node saves once an interval, which is a minute unless unit.json says otherwise: registers and records in one commit.
 littlefs gathers such commits in a block before it erases another, and moves to other blocks as it goes, so the erases
 spread over all that is free. The erases of a save are counted by tools/flash_wear.py on a full journal, and agree with
 those on the emulated RP2040 (tests/power). The endurance is the maker's least figure: W25Q16JV (Pico) and GD25Q32E

@@ -15,7 +15,6 @@ TIMES = 10
 TRIPS = 20
 TRIPS_IN_ERASES = 8
 ERASE_STEP_MS = 2
-ERASE_MS = 60  # one erase of the Pico's flash, and what the same takes without
 REST = Load(active_mw=100_000)
 OTHER = 1  # the contactor that is protected by the first channel, which `set_load` loads
 TIGHT = {
@@ -50,7 +49,7 @@ def over_current_in_an_erase(make: Maker, notes: Notebook) -> None:
         times = TRIPS_IN_ERASES if make.long else 2
         took_ms = [_trip(bench, host, lambda: _erase(bench, host)) for _ in range(times)]
         notes.plot("over_current_erase_ms", took_ms)
-        assert max(took_ms) <= ERASE_MS, took_ms
+        notes.hold("over_current_erase_ms", max(took_ms), f"slowest of {times}, begun as a save erases a sector")
 
 
 def _erase(bench: Bench, host: Host) -> None:

@@ -22,13 +22,15 @@ class Figure:
 
 
 def as_json(figures: list[Figure]) -> str:
-    """{"figures": [{"name", "value", "unit", "reach", "met"}]}"""
-    rows = []
-    for figure in figures:
-        row = asdict(figure) | {"value": round(figure.value, 4), "met": figure.met}
-        del row["at_least"]
-        rows.append(row)
+    """{"figures": [{"name", "value", "unit", "reach", "at_least", "met"}]}"""
+    rows = [asdict(figure) | {"value": round(figure.value, 4), "met": figure.met} for figure in figures]
     return json.dumps({"figures": rows}, indent=2)
+
+
+def from_json(text: str) -> list[Figure]:
+    """The figures of `as_json`."""
+    rows = json.loads(text)["figures"]
+    return [Figure(row["name"], row["value"], row["unit"], row["reach"], row["at_least"]) for row in rows]
 
 
 def as_text(figures: list[Figure]) -> str:

@@ -1,8 +1,5 @@
 """Memory: the bridge with its page open in a browser, and the node's heap under MicroPython."""
 
-import json
-import os
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -13,9 +10,9 @@ from typing import Any
 from playwright.sync_api import sync_playwright
 
 from tests.bench.figures import Figure
+from tests.bench.flat_out import told
 from tools import homes, setup_env
 from tools.household import Household
-from tools.nodes import BOARD, FIRMWARE, find_micropython
 
 NODES, OPEN_S = 3, 60
 RSS_LIMIT_MB = 150
@@ -49,14 +46,8 @@ def bridge_rss_mb(folder: Path, stack: ExitStack) -> float:
 def node_heap(folder: Path) -> Any:
     """What node_memory.py prints: live bytes after each simulated minute, and bytes taken per sample."""
     profile = homes.fetch(homes.default_cache())[0]
-    (folder / "unit.json").write_text(json.dumps({"name": "bench", "profile": str(profile), "speed": 60}))
-    done = subprocess.run(
-        [find_micropython(), str(Path(__file__).with_name("node_memory.py")), str(folder)],
-        env={**os.environ, "MICROPYPATH": f"{FIRMWARE}:{BOARD}:.frozen"},
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    return json.loads(done.stdout)
+    [heap] = told("node_memory.py", folder, {"profile": str(profile), "speed": 60})
+    return heap
 
 
 def run(say: Callable[[str], None]) -> list[Figure]:

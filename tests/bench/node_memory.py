@@ -1,31 +1,18 @@
 """Runs under MicroPython: the node program of boards/unix for ten simulated minutes, flat out; prints its heap.
 
 micropython node_memory.py FOLDER     (FOLDER has unit.json, as for main.py)
+
+Nobody reads the node's line: the worst case, as every record waits.
 """
 
 import gc
 import json
 import sys
 
-import board
-
-from gridnode.coils import make_coils
-from gridnode.hardware import make_meter
-from gridnode.node.node import Identity
-from main import make_contactors, make_node
+from node_day import Clock, make
 
 MINUTES = 10
 STEP_MS = 10
-
-
-class NoLine:
-    """A serial line on which nobody listens: the worst case, as every record waits in the ring."""
-
-    def readinto(self, buffer):
-        return None
-
-    def write(self, data):
-        return len(data)
 
 
 def live_bytes():
@@ -34,14 +21,11 @@ def live_bytes():
 
 
 def run(folder):
-    with open(folder + "/unit.json") as file:
-        unit = json.load(file)
-    coils = make_coils(board)
-    contactors = make_contactors(board.CONTACTORS, coils, 0)
-    meter, channels = make_meter(board, unit, coils, int)
-    node = make_node(unit, Identity(unit["name"], board.NAME, 1, "power on"), NoLine(), meter, channels, contactors)
+    clock = Clock()
+    node, _, _ = make(folder, clock)
     after = []
     for now_ms in range(0, (MINUTES + 1) * 60_000, STEP_MS):
+        clock.now_ms = now_ms
         node.step(now_ms)
         if now_ms % 60_000 == 0:
             after.append(live_bytes())

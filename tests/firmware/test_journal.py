@@ -64,6 +64,8 @@ class Home:
             figures = [sign * counted * 3_600_000 // duration, 5, 6, 230_000, 8, 50_000, random.getrandbits(1) * 4]
             self.append([schema.INTERVAL, 0, channel, self.now_ms, duration] + register[:2] + figures)
         self._begun = self.now_ms
+        for _ in range(random.getrandbits(2)):
+            self.journal.tidy()
         if save:
             self.save()
 

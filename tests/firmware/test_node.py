@@ -86,6 +86,9 @@ class Kept(Ring):
     def saves(self):
         return len(self.saved)
 
+    def tidy(self):
+        pass
+
     def save(self, now_ms, registers):
         self.saved.append((now_ms, registers))
         self.saved_next = self.next

@@ -87,6 +87,8 @@ class Work:
         for _ in range(random.getrandbits(3)):
             self._append([schema.SWITCHED, 0, 1, self.now_ms, 1, 1, random.getrandbits(20)])
         self.journal.release(self.journal.next - random.getrandbits(9))
+        for _ in range(random.getrandbits(3)):
+            self.journal.tidy()
 
     def _append(self, message):
         sequence = self.journal.append(message)

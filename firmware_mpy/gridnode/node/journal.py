@@ -54,6 +54,7 @@ class Journal:
         self._read = Block()  # one that is being read out
         self._at = (-1, 0)  # its file's index and its place in there; -1: it is a copy of the last one
         self._gap = (0, 0)  # from .. to: numbers that were looked for there and not found
+        self._full = False  # whether the block must go to its file before it takes the next record
         self._looked = (-1, 0)  # damaged blocks up to this file's first sequence and place are counted
         self._scratch = bytearray(RECORD_BYTES)
         self.epoch = random_epoch
@@ -221,6 +222,11 @@ class Journal:
 
     # -- saving
 
+    def tidy(self):
+        """Do a little of what `save` would have to do. Touches no flash."""
+        if not self._full and self._coded < self._ring.next:
+            self._code_next()
+
     def save(self, now_ms: int, registers: list):
         """Keep `registers` ((import_mwh, export_mwh, import_rest, export_rest) of each channel) and all records.
 
@@ -251,24 +257,30 @@ class Journal:
 
     def _code(self):
         """Put what was appended into blocks; the OSError that a full one met on its way to its file, or None."""
-        ring, block = self._ring, self._block
-        while self._coded < ring.next:
-            gone = min(ring.oldest - self._coded, 0xFFFF)
-            if gone > 0:
-                taken = block.skip(gone)
-            else:
-                buffer, start, length = ring.record(self._coded)
-                raw = memoryview(buffer)[start : start + length]
-                taken = block.add(cbor.decode(raw) if raw[1] == schema.INTERVAL else None, raw)
-            if taken:
-                self.dropped += max(gone, 0)
-                continue
-            try:
-                self._file_block()
-            except OSError as error:
-                return error
-            block.begin(self._coded)
+        while self._coded < self._ring.next:
+            if self._full or not self._code_next():
+                try:
+                    self._file_block()
+                except OSError as error:
+                    return error
+                self._block.begin(self._coded)
+                self._full = False
         return None
+
+    def _code_next(self) -> bool:
+        """Put the next record into the block; False: it is full."""
+        ring, block = self._ring, self._block
+        gone = min(ring.oldest - self._coded, 0xFFFF)
+        if gone > 0:
+            taken = block.skip(gone)
+        else:
+            buffer, start, length = ring.record(self._coded)
+            raw = memoryview(buffer)[start : start + length]
+            taken = block.add(cbor.decode(raw) if raw[1] == schema.INTERVAL else None, raw)
+        if taken:
+            self.dropped += max(gone, 0)
+        self._full = not taken
+        return taken
 
     def _file_block(self):
         before = self.oldest

@@ -117,6 +117,7 @@ class Node:
             self._follow(now_ms)
         self._report.step(now_ms)
         self._save_if_due(now_ms)
+        self.journal.tidy()
         for packet in self._link.receive():
             self.session.receive(packet, now_ms)
         self._link.flush()
