@@ -46,7 +46,7 @@ def node_files(
     if unit is not None:
         files["unit.json"] = (json.dumps(unit, indent=1, ensure_ascii=False) + "\n").encode()
     arch = board.manifest["MPY_ARCH"]
-    for name, source in (_folded(sources) if _is_microcontroller(board) else sources).items():
+    for name, source in (_folded(tuple(sources.items())) if _is_microcontroller(board) else sources).items():
         if name == "main.py" or _stays_source(board, source):
             files[name] = source
             continue
@@ -58,9 +58,10 @@ def node_files(
     return dict(sorted(files.items()))
 
 
-def _folded(sources: Mapping[str, bytes]) -> dict[str, bytes]:
+@functools.lru_cache(maxsize=8)
+def _folded(sources: tuple[tuple[str, bytes], ...]) -> Mapping[str, bytes]:
     try:
-        return constants.folded(sources)
+        return constants.folded(dict(sources))
     except ValueError as error:
         raise NodeFilesError(str(error)) from None
 
@@ -102,8 +103,13 @@ def _read(path: Path) -> bytes:
         raise NodeFilesError(f"{path}: {error.strerror}; it goes onto every such node") from None
 
 
-def _imports(path: str, source: bytes) -> Iterator[str]:
+@functools.lru_cache(maxsize=512)
+def _imports(path: str, source: bytes) -> tuple[str, ...]:
     """Names of gridnode's modules that `source` needs."""
+    return tuple(_imported(path, source))
+
+
+def _imported(path: str, source: bytes) -> Iterator[str]:
     try:
         tree = ast.parse(source, path)
     except SyntaxError as error:
@@ -153,13 +159,18 @@ def _path(module: str) -> str:
 
 def _stays_source(board: Board, source: bytes) -> bool:
     """Native code is compiled for one processor; without MPY_ARCH the node's own interpreter does it."""
+    return board.manifest["MPY_ARCH"] is None and _is_native(source)
+
+
+@functools.lru_cache(maxsize=512)
+def _is_native(source: bytes) -> bool:
     decorators = [
         ast.unparse(decorator)
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.FunctionDef)
         for decorator in node.decorator_list
     ]
-    return board.manifest["MPY_ARCH"] is None and any(map(_NATIVE.match, decorators))
+    return any(map(_NATIVE.match, decorators))
 
 
 @functools.lru_cache(maxsize=256)
