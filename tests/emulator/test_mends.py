@@ -81,6 +81,7 @@ def run(program: str, without: list[str]) -> list[str]:
         return said(pico)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mend", CASES)
 def test_board_does_as_the_chip_with_the_mend_and_not_without(mend):
     program, right = CASES[mend]

@@ -108,6 +108,7 @@ def test_flash_operations_take_their_time_and_only_clear_bits_when_programming()
         assert pico.cpu_busy_ns > erased * 45 * MS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", "during", "after"])
 @pytest.mark.parametrize("operation", [1, 17])
 def test_power_cut_at_a_flash_operation_leaves_exactly_that_much(when, operation):

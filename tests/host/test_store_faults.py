@@ -62,6 +62,7 @@ async def gone(path):
 @pytest.mark.parametrize(
     ("fault", "words"), [(locked, "locked: close it"), (full, "disk that holds"), (gone, "bring it back")]
 )
+@pytest.mark.slow
 def test_a_fault_is_told_once_outlived_and_healed(path, fault, words):
     async def go():
         async with running(path, memory_readings=50) as kit:

@@ -135,6 +135,7 @@ def test_a_switch_shows_the_outcome_the_reported_state_and_the_hold_running_down
     open_again(switch)
 
 
+@pytest.mark.slow
 def test_a_second_command_within_the_dwell_is_refused_with_its_reason(open_tab, bridge):
     switch = open_tab().switch(bridge.nodes[0].name)
     open_again(switch)
@@ -147,6 +148,7 @@ def test_a_second_command_within_the_dwell_is_refused_with_its_reason(open_tab, 
     open_again(switch)
 
 
+@pytest.mark.slow
 def test_a_killed_node_goes_stale_and_leaves_the_sum(open_tab, bridge):
     node = bridge.nodes[-1]
     tab = open_tab()
@@ -181,6 +183,7 @@ def test_the_live_chart_gains_a_point_for_each_home(open_tab, bridge):
     page.wait_for_function(f"(first) => ({NEWEST_POINTS})().every((newest, index) => newest > first[index])", arg=first)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1440, "light")])
 def test_it_fits_the_width_and_the_browser_has_nothing_to_complain_of(open_tab, width, scheme):
     tab = open_tab(width=width, scheme=scheme)
@@ -203,6 +206,7 @@ def test_the_colours_can_be_turned_and_stay_so(open_tab):
     expect(page.locator("body")).to_have_class(re.compile("body--dark"))
 
 
+@pytest.mark.slow
 def test_a_switch_can_be_worked_from_the_keyboard(open_tab, bridge):
     switch = open_tab().switch(bridge.nodes[0].name)
     open_again(switch)

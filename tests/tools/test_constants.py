@@ -76,15 +76,16 @@ def test_what_is_not_gridnode_s_stays():
 def test_nothing_is_left_that_nobody_defines(name):
     sources = constants.folded(node_files._sources(boards.load(name), None, {}))
     trees = {path: ast.parse(text) for path, text in sources.items()}
+    defined = {path: _defined(tree) for path, tree in trees.items()}
     for path, tree in trees.items():
-        there = _defined(tree) | set(dir(builtins))
+        there = defined[path] | set(dir(builtins))
         for node in ast.walk(tree):
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
                 assert node.id in there, f"{path} uses {node.id}"
             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("gridnode"):
-                given = trees.get(node.module.replace(".", "/") + ".py")
+                given = defined.get(node.module.replace(".", "/") + ".py")
                 for alias in node.names:
-                    assert given is None or alias.name in _defined(given), f"{path} imports {alias.name}"
+                    assert given is None or alias.name in given, f"{path} imports {alias.name}"
 
 
 def _defined(tree):

@@ -139,6 +139,7 @@ def test_verify_tells_what_a_node_that_ran_has_written_from_damage(esp32, esp32_
     assert code == 1 and "differs first at 0x1000: flash it again" in told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 4096, 4097, 70_001])
 def test_the_first_difference_is_named_wherever_it_is(tmp_path, size):
     chip, content = tmp_path / "flash.bin", random.Random(size).randbytes(size)
@@ -162,6 +163,7 @@ def test_a_wrong_chip_is_refused_and_started_again(tmp_path, esp32_build, capsys
         assert "SPI_FAST_FLASH_BOOT" in board.log().rpartition("rst:")[2]
 
 
+@pytest.mark.slow
 def test_a_flash_that_is_too_small_is_refused(tmp_path, esp32_build, capsys):
     with VirtualEsp32(tmp_path / "small.bin", bytes=2 << 20, interpreter=Path(find_micropython())) as board:
         assert run("esp32_devkit", "--image", esp32_build, "--port", board.url, "--yes") == 1
@@ -196,6 +198,7 @@ def test_a_person_is_asked(capsys, monkeypatch, answer):
     assert capsys.readouterr().err.endswith("Flash it? [y/N] ")
 
 
+@pytest.mark.slow
 def test_a_board_that_never_answers(esp32_build, capsys):
     ours, theirs = os.openpty()
     assert run("esp32_devkit", "--image", esp32_build, "--port", os.ttyname(theirs), "--yes") == 1

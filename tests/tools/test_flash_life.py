@@ -10,6 +10,7 @@ from tools import boards, flash_life
 FLASHED = ["esp32_c3_devkit", "esp32_devkit", "rpi_pico", "rpi_pico_w"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("blocks", "program_bytes"), [(352, 256), (512, 32)])
 def test_the_erases_of_a_save_are_as_counted(blocks, program_bytes):
     counted = flash_life.measure(blocks, program_bytes)
@@ -18,6 +19,7 @@ def test_the_erases_of_a_save_are_as_counted(blocks, program_bytes):
     assert a_save == pytest.approx(flash_life.ERASES_A_1000_SAVES[program_bytes] / 1000, rel=0.03)
 
 
+@pytest.mark.slow
 def test_littlefs_spreads_the_erases_over_what_is_free():
     counted = flash_life.measure(60, 256)
     assert counted["erased_sectors"] == 60
