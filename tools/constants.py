@@ -8,7 +8,7 @@ text: a literal, what is reckoned from others, or a place in a tuple or range() 
 import ast
 import operator
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Any
 
 PACKAGE = "gridnode/"
@@ -39,18 +39,26 @@ class _NotConstantError(Exception):
 
 
 def folded(sources: Mapping[str, bytes]) -> dict[str, bytes]:
-    """`sources` (path on the node -> text) with their constants replaced; other files are left as they are.
+    """`sources` (path on the node -> text) with their constants replaced; other files are left as they are, and what
+    they import by name is left where it is defined.
 
     Raises ValueError where one name stands for two things in a file.
     """
     found: _Found = {}
     trees = {path: ast.parse(text) for path, text in sources.items() if path.startswith(PACKAGE)}
-    for path in trees:
+    others = [ast.parse(text) for path, text in sources.items() if path not in trees and path.endswith(".py")]
+    kept = {each for tree in others for each in _by_name(tree, trees)}
+    for path in trees:  # before any of them is changed
         _constants(path, trees, found)
-    return {
-        path: ast.unparse(_Folder(path, trees, found).visit(trees[path])).encode() + b"\n" if path in trees else text
-        for path, text in sources.items()
-    }
+    slim = {path: _Folder(path, trees, found, kept).visit(tree) for path, tree in trees.items()}
+    return {path: ast.unparse(slim[path]).encode() + b"\n" if path in slim else text for path, text in sources.items()}
+
+
+def _by_name(tree: ast.Module, trees: Mapping[str, ast.Module]) -> Iterator[tuple[str, str]]:
+    """(path, name) of what is imported by its name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield from ((_path(node.module, trees), alias.name) for alias in node.names)
 
 
 def _constants(path: str, trees: Mapping[str, ast.Module], found: _Found) -> dict[str, Value]:
@@ -95,8 +103,10 @@ def _assigned(target: ast.expr, value: ast.expr, evaluate: Callable[[ast.expr], 
 class _Folder(ast.NodeTransformer):
     """Replaces constants in the module `path`, its own and those it imports."""
 
-    def __init__(self, path: str, trees: Mapping[str, ast.Module], found: _Found) -> None:
-        self._trees, self._found = trees, found
+    def __init__(
+        self, path: str, trees: Mapping[str, ast.Module], found: _Found, kept: Set[tuple[str, str]] = frozenset()
+    ) -> None:
+        self._trees, self._found, self._kept = trees, found, kept
         self._own = path
         self._modules: dict[str, str] = {}  # name here -> path
         self._imported: dict[str, tuple[str, str]] = {}  # name here -> path, name there
@@ -152,8 +162,8 @@ class _Folder(ast.NodeTransformer):
     def visit_Assign(self, node: ast.Assign) -> ast.stmt | None:
         """Without it, when every name that it gives has gone."""
         names = [each.id for each in ast.walk(node.targets[0]) if isinstance(each, ast.Name)]
-        own = self._found[self._own]
-        if len(node.targets) == 1 and names and all(name in own for name in names):
+        gone = [name in self._found[self._own] and (self._own, name) not in self._kept for name in names]
+        if len(node.targets) == 1 and names and all(gone):
             return None
         self.generic_visit(node)
         return node

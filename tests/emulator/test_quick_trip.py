@@ -191,4 +191,4 @@ def test_it_costs_little(board):
         before_ns, began_ns = board.pico.cpu_busy_ns, board.pico.now_ns
         board.pico.run(8 * SECOND)
         shares.append((board.pico.cpu_busy_ns - before_ns) / (board.pico.now_ns - began_ns))
-    assert 0 < shares[1] - shares[0] <= 0.02
+    assert 0 < shares[1] - shares[0] <= 0.03

@@ -67,6 +67,13 @@ def test_one_name_for_two_things_is_refused():
     fold(a="A = 1", c="from gridnode.a import A\n\ndef f():\n    from gridnode.a import A\n    return A")
 
 
+def test_what_main_imports_stays():
+    found = constants.folded(
+        {"main.py": b"from gridnode.a import A", "gridnode/a.py": b"A, B = 1, 2\nC = A\nx = A + C"}
+    )
+    assert found["gridnode/a.py"] == b"A, B = (1, 2)\nx = 1 + 1\n"
+
+
 def test_what_is_not_gridnode_s_stays():
     main = b"A = 3  # said\nx = A"
     assert constants.folded({"main.py": main, "board.py": main}) == {"main.py": main, "board.py": main}
