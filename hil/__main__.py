@@ -101,7 +101,9 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m hil", description="The same tests on every rig, and a report.")
     known = ", ".join(rigs.names())
     parser.add_argument("--rig", action="append", metavar="NAME", help=f"{known}; all: every one but serial")
-    parser.add_argument("--long", action="store_true", help="10 minutes of load instead of 1")
+    parser.add_argument(
+        "--long", action="store_true", help="10 minutes of load instead of 1, and a power cut at every flash operation"
+    )
     parser.add_argument("--report", type=Path, metavar="DIR", help="write report.md, report.json and report.html there")
     parser.add_argument("--port", help="rig serial: the port of the node's link")
     parser.add_argument("--console", help="rig serial: the port of the node's console, if it is another")
