@@ -30,6 +30,15 @@ def chromium() -> Path:
     return found
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests had to tell: record_property("told", words). Printed by them, a worker of xdist would keep it."""
+    for report in (report for reports in terminalreporter.stats.values() for report in reports):
+        if getattr(report, "when", "") == "call":
+            for name, words in report.user_properties:
+                if name == "told":
+                    terminalreporter.write_line(f"{report.nodeid}: {words}")
+
+
 @pytest.fixture(autouse=True)
 def _browser_or_reason(request: pytest.FixtureRequest) -> None:
     """Every test marked `browser` meets the same rule, however it starts the browser."""

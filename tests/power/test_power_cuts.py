@@ -25,9 +25,8 @@ def test_the_flash_is_made_as_it_was_at_each_operation():
 
 
 @pytest.mark.slow
-def test_a_sample_of_cuts_leaves_nothing_wrong(capsys):
-    with capsys.disabled():
-        found = power_cuts.cuts(60, SEED, lambda words: print(f"\n{words}", end=""))
+def test_a_sample_of_cuts_leaves_nothing_wrong(record_property):
+    found = power_cuts.cuts(60, SEED, lambda words: record_property("told", words))
     assert found.wrong == []
     assert found.made >= 60 and found.unsafe_edges == 0
     assert found.worst_lost_mwh <= power_cuts.LEAST_MWH
