@@ -51,12 +51,15 @@ def _lost(db: sqlite3.Connection, node_id: int) -> int:
 def _energy_error_ppm(db: sqlite3.Connection, node_id: int, journey: Journey) -> float:
     """Of channel 0, over all boots of the node: registers as stored against the profile's integral.
 
-    The replay begins anew with each boot. What a power cut took of the interval in progress is no error.
+    The replay begins anew with each boot. What flowed before a node metered, while it started, and what a power cut
+    took of the interval in progress is no error.
     """
     profile, start_hour, speed = journey
     wrong = flowed = 0.0
     rows = db.execute(
-        "SELECT min(node_end_ms), max(node_end_ms), max(energy_import_mwh) - min(energy_import_mwh),"
+        "SELECT CASE min(duration_ms) WHEN 0 THEN"  # the registers of a boot: its first interval begins the metering
+        " coalesce(min(CASE WHEN duration_ms > 0 THEN node_end_ms - duration_ms END), min(node_end_ms))"
+        " ELSE min(node_end_ms) END, max(node_end_ms), max(energy_import_mwh) - min(energy_import_mwh),"
         " max(energy_export_mwh) - min(energy_export_mwh), (SELECT max(b.node_time_ms) FROM node_events b"
         " WHERE (b.node_id, b.epoch) = (r.node_id, r.epoch) AND b.event = 'boot' AND b.sequence < r.sequence) AS boot"
         " FROM readings r WHERE node_id = ? AND channel = 0 GROUP BY epoch, boot",

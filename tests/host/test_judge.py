@@ -27,7 +27,15 @@ def journal(profile, node="home-01", epoch=1, wrong_ppm=0.0, end_ms=END_MS):
     for sequence, at_ms in enumerate(range(0, end_ms + 1, EVERY_MS)):
         imported, exported = (round(mwh * (1 + wrong_ppm / 1e6)) for mwh in registers(profile, at_ms))
         readings.append(
-            reading(sequence, node, epoch, node_end_ms=at_ms, energy_import_mwh=imported, energy_export_mwh=exported)
+            reading(
+                sequence,
+                node,
+                epoch,
+                node_end_ms=at_ms,
+                duration_ms=EVERY_MS if at_ms else 0,
+                energy_import_mwh=imported,
+                energy_export_mwh=exported,
+            )
         )
     return readings
 
@@ -82,6 +90,21 @@ def test_energy_that_is_wrong_is_told_in_ppm(tmp_path, profile):
     found = judged(tmp_path, profile, journal(profile, wrong_ppm=2000))
     assert found["energy_error_ppm"] == pytest.approx(2000, abs=50)
     assert not judge.is_good(found)
+
+
+def test_what_flowed_while_a_node_started_is_no_error(tmp_path, profile):
+    start_ms = 400
+    first, *rest = journal(profile)
+    late = [registers(profile, start_ms)[way] for way in range(2)]
+    counted = [
+        r._replace(
+            duration_ms=EVERY_MS - (start_ms if r is rest[0] else 0),
+            energy_import_mwh=round(r.energy_import_mwh - late[0]),
+            energy_export_mwh=round(r.energy_export_mwh - late[1]),
+        )
+        for r in rest
+    ]
+    assert judged(tmp_path, profile, [first._replace(duration_ms=0), *counted])["energy_error_ppm"] < 100
 
 
 def test_import_booked_as_export_does_not_cancel_out(tmp_path, profile):

@@ -77,6 +77,16 @@ def test_a_measured_demo_prints_its_figures_as_one_object():
 
 
 @pytest.mark.slow
+def test_a_demo_of_an_emulated_board_is_as_exact():
+    with Demo("--board", "rpi_pico", "--homes", "1", "--seconds", "20", "--json") as demo:
+        out, err = demo.process.communicate(timeout=150)
+        assert demo.process.returncode == 0, err
+        figures = last_object(out)
+        assert (figures["nodes"], figures["lost"], figures["duplicates"]) == (1, 0, 0)
+        assert 0 <= figures["energy_error_ppm"] < 1000
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_demo_that_is_ended_leaves_no_process_behind(number):
     with Demo("--homes", "1") as demo:
