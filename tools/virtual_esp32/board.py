@@ -29,7 +29,7 @@ from tools.virtual_esp32.worker import Worker
 
 # Of a 32-bit MicroPython. An ESP32 without PSRAM grows to 112 kB with 40 kB left over while its radio is off
 # (micropython #13219). A 64-bit one needs twice as much.
-HEAP = "160k"
+HEAP = "128k"
 LOG_BYTES = 1 << 18
 DEAD_S = 0.5  # from the moment the interpreter is lost to the restart of the chip
 

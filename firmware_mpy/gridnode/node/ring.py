@@ -1,7 +1,7 @@
-"""Records not yet acknowledged: a bounded ring of encoded messages in memory made once.
+"""The newest records: a bounded ring of encoded messages in memory made once.
 
 When it is full the oldest record goes, and is counted; the registers in the newer ones still tell
-the energy. It does not outlive a restart, so each boot begins a new journal epoch.
+the energy. It does not outlive a restart: that is for the journal, whose newest part it is.
 """
 
 from gridnode.wire import cbor

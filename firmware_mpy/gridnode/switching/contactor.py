@@ -2,6 +2,7 @@
 
 Open is the safe state; every closing is a lease of `hold_ms`. README.md here shows the table drawn.
 Highest first: trip, interlock, a person at the node, the host's lease, the node's own plan, the safe state.
+Longer than other modules because the table is one: its guards and actions stand beside it.
 """
 
 OPEN, CLOSED, TRIPPED, LOCKED_OUT = "open", "closed", "tripped", "locked out"  # states: all but closed are open
