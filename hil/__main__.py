@@ -53,6 +53,7 @@ class Job:
         command += ["--long"] if options.long else []
         command += ["--link-port", options.port] if options.port else []
         command += ["--console-port", options.console] if options.console else []
+        command += ["--key-folder", str(options.keys)] if options.keys else []
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.began = time.monotonic()
@@ -107,6 +108,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--report", type=Path, metavar="DIR", help="write report.md, report.json and report.html there")
     parser.add_argument("--port", help="rig serial: the port of the node's link")
     parser.add_argument("--console", help="rig serial: the port of the node's console, if it is another")
+    parser.add_argument("--keys", type=Path, metavar="FOLDER", help="rig serial: the folder that holds the node's key")
     parser.add_argument("--readme", action="store_true", help="put the answer and the numbers to reach into README.md")
     parser.add_argument("--json", action="store_true", help="print the report for programs")
     return parser.parse_args(argv)
@@ -125,7 +127,7 @@ def _prepare(chosen: list[Rig], options: argparse.Namespace) -> tuple[list[Rig],
     present, missing = [], {}
     for rig in chosen:
         try:
-            benches.prepare(rig, options.port)
+            benches.prepare(rig, options.port, options.keys)
             present.append(rig)
         except benches.MISSING as error:
             missing[rig.name] = str(error)

@@ -3,16 +3,22 @@
 A bench is made without power. What its rig lacks raises BenchError; hil.rigs says what that is, so that tests can ask.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from hil.rigs import Rig
+from host_bridge.keys import SLOTS
 
 MS = 1_000_000  # ns
 S = 1_000_000_000  # ns
 BOOT_LINE = r"gridnexus (\S+) node (.+?) on (.+?), reset cause (.+?), contactors open"
+
+UNIT = "hil"  # the node's name
+# Of a node that a bench makes. No secret, and the same in each run: simulated runs repeat to the microsecond.
+KEYS = [(SLOTS[0], hashlib.sha256(b"a node on the bench").digest())]
 
 Edit = Callable[[str], str]
 
@@ -59,6 +65,7 @@ class Setup:
     edits: Mapping[str, Edit] = field(default_factory=dict)
     port: str | None = None  # of a real board: its link
     console: str | None = None  # and its console
+    keys: list[tuple[int, bytes]] = field(default_factory=KEYS.copy)  # (slot, 32 bytes), the newest last
 
 
 class Bench(Protocol):
@@ -66,6 +73,7 @@ class Bench(Protocol):
 
     rig: Rig
     board: Mapping[str, Any]  # board.py's literals
+    keys: list[tuple[int, bytes]]  # of the node, whose name is UNIT: for the host at its line
 
     @property
     def now_ns(self) -> int:

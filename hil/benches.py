@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 from hil.bench import Bench, BenchError, Setup
@@ -52,7 +53,7 @@ _BENCHES: dict[str, Callable[[Rig, Setup], Bench]] = {
 }
 
 
-def prepare(rig: Rig, port: str | None = None) -> None:
+def prepare(rig: Rig, port: str | None = None, keys: Path | None = None) -> None:
     """Fetch or build what the rig needs, so that no test waits for it. Raises one of MISSING, saying what to do."""
     if rig.bench == "process":
         from hil.process_bench import INTERPRETERS
@@ -60,6 +61,8 @@ def prepare(rig: Rig, port: str | None = None) -> None:
         INTERPRETERS[rig.name]()
     elif rig.bench == "serial" and not port:
         raise BenchError("a real board needs --port, the serial port of its link to the Pi")
+    elif rig.bench == "serial" and not keys:
+        raise BenchError("a real board needs --keys FOLDER, where gridnexus provision has put its key: hil/README.md")
     elif rig.bench in ("emulated", "esp32"):
         images.image(boards.load(rig.board).manifest["IMAGE"])
         if rig.bench == "emulated":

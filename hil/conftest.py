@@ -13,11 +13,12 @@ from pytest_embedded.dut_factory import dut_gn
 from pytest_embedded.plugin import multi_dut_generator_fixture
 
 from hil import rigs
-from hil.bench import Bench, Edit, Load, Setup
+from hil.bench import KEYS, UNIT, Bench, Edit, Load, Setup
 from hil.benches import open_bench
 from hil.figures import Notebook, write_json
 from hil.rigs import Rig
 from hil.services import SERVICE, BenchDut
+from host_bridge.keys import KeyRing, KeysError
 
 RUN = pytest.StashKey["Run"]()
 
@@ -30,6 +31,9 @@ class Run:
         self.long = bool(options.long)
         self.port: str | None = options.hil_port
         self.console: str | None = options.hil_console
+        self.keys: list[tuple[int, bytes]] = KEYS
+        if options.hil_keys is not None:
+            self.keys = KeyRing(options.hil_keys).load(UNIT).keys
         self.notes = Notebook(rig.limits)
         self.tests: list[dict[str, Any]] = []
         self.figures_path: Path | None = Path(options.figures).resolve() if options.figures else None
@@ -52,13 +56,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--figures", help="file for outcomes and figures (JSON)")
     group.addoption("--link-port", dest="hil_port", help="rig serial: the port of the node's link")
     group.addoption("--console-port", dest="hil_console", help="rig serial: the port of the node's console")
+    group.addoption("--key-folder", dest="hil_keys", type=Path, help="rig serial: the folder that holds its key")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*features): skipped on rigs that lack one of them, saying why")
     try:
         config.stash[RUN] = Run(rigs.load(config.option.rig), config.option)
-    except rigs.RigError as error:
+    except (rigs.RigError, KeysError) as error:
         raise pytest.UsageError(str(error)) from error
 
 
@@ -121,9 +126,9 @@ class BenchMaker:
         self._made += 1
         scratch = self._scratch / str(self._made)
         scratch.mkdir()
-        bench = open_bench(
-            self.rig, Setup(scratch, unit or {}, load or Load(), edits or {}, self._run.port, self._run.console)
-        )
+        run = self._run
+        setup = Setup(scratch, unit or {}, load or Load(), edits or {}, run.port, run.console, run.keys)
+        bench = open_bench(self.rig, setup)
         try:
             yield bench
         except BaseException:

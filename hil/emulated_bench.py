@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hil.bench import BenchError, Edge, Load, Quantities, Setup, apply_edits, relay_pin
+from hil.bench import UNIT, BenchError, Edge, Load, Quantities, Setup, apply_edits, relay_pin
 from hil.rigs import Rig, literals
+from host_bridge.keys import node_file
 from tools import boards, build, images
 from tools.emulated_node import contactors
 from tools.emulated_rp2040 import EmulatedRP2040
@@ -21,13 +22,15 @@ class EmulatedBench:
         self.rig = rig
         self._load = setup.load
         self._image = images.image(board.manifest["IMAGE"]).path
+        self.keys = setup.keys
         replaced = apply_edits(setup.edits, lambda path: _source(board, path))
         self.board: Mapping[str, Any] = board.board
         if "board.py" in replaced:
             self.board = literals(replaced["board.py"].decode(), board.folder / "board.py")
         self._at = board.manifest["FILESYSTEM"]["offset"]
-        self._filesystem = build.filesystem(board, {"name": "hil", **setup.unit}, replace=replaced)
-        self._node_bytes = sum(map(len, node_files(board, {"name": "hil"}).values()))
+        on_it = {**replaced, "keys.json": node_file(self.keys)}
+        self._filesystem = build.filesystem(board, {"name": UNIT, **setup.unit}, replace=on_it)
+        self._node_bytes = sum(map(len, node_files(board, {"name": UNIT}).values()))
         self._said = ""
         self._chip: EmulatedRP2040 | None = None
 

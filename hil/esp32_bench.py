@@ -15,8 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hil.bench import BenchError, Edge, Load, Quantities, Setup, apply_edits, relay_pin
+from hil.bench import UNIT, BenchError, Edge, Load, Quantities, Setup, apply_edits, relay_pin
 from hil.rigs import Rig, literals
+from host_bridge.keys import node_file
 from tools import boards, build, images
 from tools.node_files import FIRMWARE, node_files
 from tools.virtual_esp32 import VirtualEsp32, Wiring
@@ -65,18 +66,20 @@ class Esp32Bench:
         self._board = boards.load(rig.board)
         place = self._board.manifest["FILESYSTEM"]
         image = images.image(self._board.manifest["IMAGE"]).path
+        self.keys = setup.keys
         replaced = apply_edits(setup.edits, self._source)
         self.board: Mapping[str, Any] = self._board.board
         if "board.py" in replaced:
             self.board = literals(replaced["board.py"].decode(), self._board.folder / "board.py")
-        filesystem = build.filesystem(self._board, {"name": "hil", **setup.unit}, replace=replaced)
+        on_it = {**replaced, "keys.json": node_file(self.keys)}
+        filesystem = build.filesystem(self._board, {"name": UNIT, **setup.unit}, replace=on_it)
         content = bytearray(b"\xff" * FLASH_BYTES)
         firmware, at = image.read_bytes(), APP_AT[self.board["MCU"]]
         content[at : at + len(firmware)] = firmware
         content[place["offset"] : place["offset"] + len(filesystem)] = filesystem
         flash = setup.scratch / "flash.bin"
         flash.write_bytes(content)
-        self._sizes = {"image": len(firmware), "node": sum(map(len, node_files(self._board, {"name": "hil"}).values()))}
+        self._sizes = {"image": len(firmware), "node": sum(map(len, node_files(self._board, {"name": UNIT}).values()))}
         self._chip = new_board(self._board, flash)
         self._entered = False
         self._stack = contextlib.ExitStack()

@@ -7,21 +7,24 @@ import random
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from gridnode.wire import WireError, packet, schema
-from gridnode.wire.frame import FrameDecoder
+from gridnode.wire import WireError, schema
+from gridnode.wire.frame import CRC_BYTES, FrameDecoder
+from gridnode.wire.host_channel import HostChannel
 from gridnode.wire.host_session import HELLO_EPOCH, HostSession
 from gridnode.wire.session import decode
-from hil.bench import MS, Bench
+from hil.bench import MS, UNIT, Bench
+from host_bridge.link import framed
 
 STEP_MS = 10
 CREDIT_BYTES = 4000
 RESEND_MS = 300
 WITHIN_MS = 5000  # a request that takes longer has failed
-CALL_ROOM_BYTES = 2  # COBS and the delimiter, of a frame below 254 bytes
+FRAMING_BYTES = CRC_BYTES + 2  # with COBS and the delimiter, of a frame below 254 bytes
+HAIL = b"\x00"
 
 
 class Heard(NamedTuple):
-    """One message that the node has sent: when its last byte arrived, the bytes of its frame, its fields by name."""
+    """One message that the node has sent, or an offer: when its last byte arrived, the bytes of its frame, its fields by name."""
 
     at_ns: int
     bytes: int
@@ -59,6 +62,7 @@ class Host:
         self._random = random.Random(seed)  # noqa: S311 (repeatable, nothing secret)
         self._tap = FrameDecoder()
         self._session: HostSession | None = None
+        self._channels: list[HostChannel] = []  # of this life and the one before, newest first: the tap's too
         self._commands = 0
         self._node_ms = 0  # newest HELLO's, and when it came
         self._node_at_ns = 0
@@ -80,7 +84,9 @@ class Host:
 
     def restart(self) -> None:
         """Start anew, with all records that were kept before."""
-        self._session = HostSession(self._random.getrandbits(30) | 1)
+        channel = HostChannel(UNIT, self.bench.keys)
+        self._channels = [channel, *self._channels[:1]]
+        self._session = HostSession(self._random.getrandbits(30) | 1, channel)
         self._commands = 0
 
     def run(self, duration_ms: float) -> None:
@@ -154,8 +160,8 @@ class Host:
 
     def _speak(self) -> None:
         if self._session is not None:
-            for frame in self._session.frames(self.bench.now_ns // MS):
-                self.bench.write(frame)
+            for packet in self._session.packets(self.bench.now_ns // MS):
+                self.bench.write(framed(packet))
 
     def _listen(self) -> None:
         for at_ns, data in self.bench.read():
@@ -163,16 +169,30 @@ class Host:
                 self._hear(at_ns, whole)
 
     def _hear(self, at_ns: int, whole: bytes) -> None:
+        if whole[:1] == HAIL:
+            self.heard.append(Heard(at_ns, len(whole) + FRAMING_BYTES, "offer", {}))
+            if self._session is not None:
+                self._session.receive(whole)
+            return
+        channel, body = self._opened(whole)
         try:
-            message = decode(packet.body(whole))
+            message = decode(body)
         except WireError:
             self.noise += 1
             return
         name, specs = schema.MESSAGES[message[0]]
         fields = dict(zip((field for field, _ in specs), message[1:], strict=True))
-        self.heard.append(Heard(at_ns, len(whole) + CALL_ROOM_BYTES, name, fields))
-        if self._session is not None:
-            self._take(self._session, self._session.receive(whole), self.heard[-1])
+        self.heard.append(Heard(at_ns, len(whole) + FRAMING_BYTES, name, fields))
+        if self._session is not None and channel is self._session.channel:
+            self._take(self._session, self._session.read(body), self.heard[-1])
+
+    def _opened(self, whole: bytes) -> tuple[HostChannel | None, bytes]:
+        for channel in self._channels:
+            try:
+                return channel, bytes(channel.open(whole)[0])
+            except WireError:
+                continue
+        return None, b""
 
     def _take(self, session: HostSession, message: list[Any] | None, heard: Heard) -> None:
         if message is None:

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from gridnode.drivers.replay_meter import REACTIVE_PER_MILLE, VOLTAGE_SWAY_PER_MILLE
-from hil.bench import BenchError, Edge, Load, Quantities, Setup, apply_edits
+from hil.bench import UNIT, BenchError, Edge, Load, Quantities, Setup, apply_edits
 from hil.rigs import Rig, literals
+from host_bridge.keys import node_file, write_private
 from tools import boards, constants, images, slim_schema
 from tools.homes import write_profile
 from tools.node_files import FIRMWARE, SCHEMA, compiled
@@ -51,6 +52,7 @@ class ProcessBench:
     def __init__(self, rig: Rig, setup: Setup) -> None:
         self.rig = rig
         self._folder = setup.scratch
+        self.keys = setup.keys
         self._load = setup.load
         self._command = INTERPRETERS[rig.name]()
         self._sources = setup.scratch / "firmware"
@@ -87,7 +89,8 @@ class ProcessBench:
     def _write_unit(self, setup: Setup) -> None:
         profile = self._folder / "steady.profile"
         write_profile(profile, "steady", [(setup.load.active_mw, 0)] * 2)
-        unit = {"name": "hil", "link_fd": self._line[0], "profile": str(profile), **setup.unit}
+        write_private(self._folder / "keys.json", node_file(self.keys))
+        unit = {"name": UNIT, "link_fd": self._line[0], "profile": str(profile), **setup.unit}
         (self._folder / "unit.json").write_text(json.dumps(unit), encoding="utf-8")
 
     @property

@@ -21,6 +21,7 @@ class SerialBench:
         if not setup.port:
             raise BenchError("a real board needs --port, the serial port of its link to the Pi")
         self.rig = rig
+        self.keys = setup.keys
         self.board: Mapping[str, Any] = boards.load(rig.board).board
         self._link = self._open(setup.port, self.board["LINK"].get("baud", 115200))
         self._console = self._open(setup.console, 115200) if setup.console else None

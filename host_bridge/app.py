@@ -16,6 +16,8 @@ from host_bridge.config import Config, ConfigError, LinkConfig
 from host_bridge.dispatch import Dispatch
 from host_bridge.events import EventLog
 from host_bridge.fleet import Fleet
+from host_bridge.keys import KeyRing, KeysError
+from host_bridge.radio_loop import open_radio
 from host_bridge.service import create_app
 from host_bridge.service.auth import entry_address, load_token
 from host_bridge.store import Store, StoreError
@@ -25,10 +27,17 @@ from host_bridge.web import add_pages
 
 
 class Bridge:
-    """Store, fleet and dispatch, wired; `serve` runs them with the page until told to stop."""
+    """Store, fleet and dispatch, wired; `serve` runs them with the page until told to stop.
+
+    Raises ConfigError when the nodes' keys are not kept where nobody else can read them.
+    """
 
     def __init__(self, config: Config, transports: Sequence[Transport]) -> None:
         self.config = config
+        try:
+            self.keys = KeyRing(config.key_folder)
+        except KeysError as error:
+            raise ConfigError(str(error)) from None
         # What is made first is called by names that come later.
         self.events = EventLog(lambda event: self.store.add_event(event))  # noqa: PLW0108
         self.store = Store(
@@ -40,13 +49,20 @@ class Bridge:
             lambda keys: self.fleet.forgotten(keys),  # noqa: PLW0108
         )
         self.fleet = Fleet(
-            self.events, self.store.add, self.store.received, self.store.floor, config.fleet.stale_after_s
+            self.events,
+            self.store.add,
+            self.store.received,
+            self.store.floor,
+            config.fleet.stale_after_s,
+            self.keys,
         )
         self.dispatch = Dispatch(
-            self.fleet, config.dispatch, self.events, self.store.save_command, self.store.update_command
+            self.fleet, config.dispatch, self.events, self.store.save_command, self.store.update_command, self.keys
         )
         for transport in transports:
             self.fleet.add(transport)
+        if config.radios:
+            self.fleet.serve_radios(config.radios, open_radio)
 
     async def serve(self, listener: socket.socket, stop: asyncio.Event) -> None:
         """Run everything; the page and the API are served on `listener`. Returns when `stop` is set."""
@@ -54,7 +70,7 @@ class Bridge:
         add_pages(app, self.config, self.fleet, self.dispatch, self.store, self.events)
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1))
         await self.store.open()
-        self.events.add("info", "bridge started", f"the bridge has started with {len(self.fleet.links)} links")
+        self.events.add("info", "bridge started", f"the bridge has started with {_listed(self.config)}")
         try:
             async with asyncio.TaskGroup() as group:
                 work = [group.create_task(self.store.run()), group.create_task(self.fleet.run())]
@@ -67,6 +83,11 @@ class Bridge:
                     task.cancel()
         finally:
             await self.store.close()
+
+
+def _listed(config: Config) -> str:
+    radios = f" and {len(config.radios)} radios" if config.radios else ""
+    return f"{len(config.links)} links{radios}"
 
 
 def listen(config: Config) -> socket.socket:
@@ -107,7 +128,7 @@ def main(config: Config, links: Sequence[str] = ()) -> int:
         else:  # a log is no place for the token
             where = f"http://{config.web.host}:{config.web.port}/"
             print(f"gridnexus is at {where} ; its access token is in {config.token_file}", flush=True)
-        if not config.links:
+        if not config.links and not config.radios:
             print('No link is configured: add [[link]] url = "/dev/serial/by-id/..." or give --link URL')
         try:
             asyncio.run(_run(config, listener))

@@ -84,9 +84,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--config", type=Path, default=None, metavar="FILE", help=_CONFIG_HELP)
     parsers = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
     _add_run(parsers)
-    for add in (_add_nodes, _add_readings, _add_watch, _add_events, _add_relay, _add_plan, _add_measure):
+    for add in (_add_nodes, _add_readings, _add_watch, _add_events, _add_relay, _add_plan, _add_measure, _add_link):
         add(parsers)
-    for add in (_add_calibrate, _add_export, _add_doctor):
+    for add in (_add_calibrate, _add_export, _add_provision, _add_doctor):
         add(parsers)
     for name in BOARD_TOOLS:
         _add_board_tool(parsers, name)
@@ -219,6 +219,15 @@ def _add_measure(parsers: Parsers) -> None:
     measure.add_argument("--json", action="store_true", help="for programs")
 
 
+def _add_link(parsers: Parsers) -> None:
+    link = _command(
+        parsers, "link", commands.link, "show how the nodes are reached: signal, loss, clocks, hops, airtime",
+        "gridnexus link\n  gridnexus link --node home-4 --json",
+    )  # fmt: skip
+    _completed(link.add_argument("--node", metavar="NODE", help="default: all"), commands.node_names)
+    link.add_argument("--json", action="store_true", help="for programs")
+
+
 def _add_calibrate(parsers: Parsers) -> None:
     calibrate = _command(
         parsers, "calibrate", commands.calibrate, "calibrate a channel against a reference meter, step by step",
@@ -271,6 +280,31 @@ def _add_export(parsers: Parsers) -> None:
     _span_arguments(export, since="24h")
     export.add_argument("--format", choices=("csv", "json", "jsonl"), default="csv", help="(default: csv)")
     export.add_argument("-o", "--output", metavar="FILE", help="replaced only when all is written (default: stdout)")
+
+
+def _add_provision(parsers: Parsers) -> None:
+    provision = _command(
+        parsers, "provision", commands.provision, "give a node its key, without which it is not heard",
+        "gridnexus provision home-1 --port /dev/ttyACM0\n  gridnexus provision home-1 --folder ~/node\n  "
+        "gridnexus provision --rotate home-1\n  gridnexus provision --list\n\n"
+        "The key goes to the node and into the folder of keys here, both or neither: if it is cut short, run it again.",
+    )  # fmt: skip
+    _completed(provision.add_argument("name", nargs="?", metavar="NAME", help="of the node"), commands.node_names)
+    what = provision.add_mutually_exclusive_group(required=True)
+    _completed(
+        what.add_argument("--port", metavar="PORT", help="the board's console; its contactors open meanwhile"),
+        commands.port_names,
+    )
+    what.add_argument("--folder", type=Path, metavar="DIR", help="a node on this machine: the folder of its unit.json")
+    rotate = what.add_argument("--rotate", metavar="NAME", help="a new key over the link, by the running bridge")
+    _completed(rotate, commands.node_names)
+    what.add_argument("--forget", metavar="NAME", help="remove its key here: the node is not heard any more")
+    what.add_argument("--list", action="store_true", help="nodes with a key, its slot and its fingerprint")
+    provision.add_argument("--rename", action="store_true", help="if the node bears another name, change it")
+    provision.add_argument("--new-key", action="store_true", help="a new key even if it has one")
+    provision.add_argument("--reason", default="", metavar="TEXT", help="kept with a rotation")
+    provision.add_argument("--keys", type=Path, metavar="FOLDER", help="of keys (default: keys in state_dir)")
+    provision.add_argument("--json", action="store_true", help="for programs")
 
 
 def _add_doctor(parsers: Parsers) -> None:

@@ -13,7 +13,7 @@ from host_bridge.config import Config
 Answer = dict[str, Any]
 TOKEN_VARIABLE = "GRIDNEXUS_TOKEN"  # noqa: S105 - the variable's name, not a token
 START_IT = "start it with: gridnexus run"
-COMMAND_TIMEOUT_S = 60.0  # above any answer_within_ms worth configuring: the bridge decides, not the client
+COMMAND_TIMEOUT_S = 180.0  # above what radio takes: the bridge decides, not the client
 
 
 class BridgeError(Exception):
@@ -49,6 +49,11 @@ class Bridge:
     def nodes(self) -> list[Answer]:
         """Every known node with its channels and contactors; see service/bodies.py."""
         answer: list[Answer] = self._ask("/api/nodes", list)
+        return answer
+
+    def links(self, node: str = "") -> Answer:
+        """How the nodes are reached, or one of them; see service/links.py."""
+        answer: Answer = self._ask("/api/link", dict, node=node)
         return answer
 
     def node(self, name: str) -> Answer:
@@ -92,6 +97,15 @@ class Bridge:
         """Have the node keep `body` (empty: the document before) and wait for what became of it, whatever that is."""
         path = f"/api/nodes/{quote(node, safe='')}/documents/{document}"
         response = self._send("POST", path, json={"body": body.hex(), "reason": reason}, timeout=COMMAND_TIMEOUT_S)
+        answer = self._json(response)
+        if isinstance(answer, dict) and "verdict" in answer:
+            return answer
+        raise self._error(response, answer)
+
+    def rotate_key(self, node: str, reason: str) -> Answer:
+        """Have the bridge give the node a new key, and wait for what became of it, whatever that is."""
+        path = f"/api/nodes/{quote(node, safe='')}/key"
+        response = self._send("POST", path, json={"reason": reason}, timeout=COMMAND_TIMEOUT_S)
         answer = self._json(response)
         if isinstance(answer, dict) and "verdict" in answer:
             return answer

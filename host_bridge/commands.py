@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from host_bridge.client import Bridge
+    from host_bridge.keys import KeyRing
 
 DONE, FAILED = 0, 1
 CHECKOUT = Path(__file__).resolve().parent.parent  # if there is one
@@ -151,6 +152,19 @@ def _print_events(found: list[dict[str, Any]], zone: tzinfo | None, as_json: boo
     sys.stdout.flush()
 
 
+def link(args: Namespace) -> int:
+    """Show how the nodes are reached, and how well."""
+    from host_bridge.link_tables import tables
+
+    with _bridge(args) as bridge:
+        found = bridge.links(args.node or "")
+    if args.json:
+        print(json.dumps(found, indent=2))
+    else:
+        _console().print(*tables(found), sep="\n")
+    return DONE
+
+
 def plan(args: Namespace) -> int:
     """Show what a node does when no host holds its contactors, or have it do something else."""
     from host_bridge import plan as plans
@@ -220,17 +234,93 @@ def doctor(args: Namespace) -> int:
     return FAILED if any(finding.level == "problem" for finding in findings) else DONE
 
 
+def provision(args: Namespace) -> int:
+    """Give a node its key, or a new one, or take it away, or list who has one."""
+    from host_bridge import provision as provisioning
+    from host_bridge.keys import KeyRing, KeysError
+
+    if bool(args.name) != bool(args.port or args.folder):
+        raise config.ConfigError(
+            "write gridnexus provision NAME with --port PORT or --folder DIR; or --rotate NAME, --forget NAME, --list"
+        )
+    folder = args.keys or _settings(args).key_folder
+    try:
+        if args.rotate:
+            return _rotate(args)
+        if args.port:
+            more = [f"--{name}" for name in ("rename", "new-key", "json") if getattr(args, name.replace("-", "_"))]
+            return _tool("provision", [args.name, "--port", args.port, "--keys", str(folder.absolute()), *more])
+        ring = KeyRing(folder)
+        if args.folder:
+            node = provisioning.FolderStorage(args.folder)
+            done = provisioning.provision(ring, args.name, node, rename=args.rename, renew=args.new_key)
+            print(json.dumps(done._asdict()) if args.json else provisioning.told(done, "restart the node to use it"))
+        elif args.forget:
+            ring.forget(args.forget)
+            said = {"name": args.forget, "forgotten": True}
+            text = f"{args.forget} has no key here any more: restart the bridge, or it is heard until its session ends"
+            print(json.dumps(said) if args.json else text)
+        else:
+            return _list_keys(ring, args.json)
+    except (provisioning.ProvisionError, KeysError) as error:
+        print(f"gridnexus provision: {error}", file=sys.stderr)
+        return FAILED
+    return DONE
+
+
+def _rotate(args: Namespace) -> int:
+    with _bridge(args) as bridge:
+        command = bridge.rotate_key(args.rotate, args.reason)
+    done = command["verdict"] == "applied"
+    if args.json:
+        print(json.dumps(command, indent=2))
+    elif done:
+        print(f"{args.rotate} has a new key ({command['detail']}); the old one goes once it has spoken under the new")
+    else:
+        from host_bridge.terminal import outcome
+
+        print(outcome(command))
+        if command["verdict"] == "unknown":
+            print("both keys are good here: run this again, it goes on with the same one")
+    return DONE if done else FAILED
+
+
+def _list_keys(ring: "KeyRing", as_json: bool) -> int:
+    """Who has a key, never the key; fails when a file cannot be used."""
+    from host_bridge.keys import fingerprint
+
+    rows = [
+        {"name": node.name, "keys": [{"slot": slot, "fingerprint": fingerprint(key)} for slot, key in node.keys]}
+        for node in ring.all()
+    ]
+    if as_json:
+        print(json.dumps({"nodes": rows, "faults": list(ring.faults.values())}, indent=2))
+    else:
+        for node in ring.all():
+            keys = ", ".join(f"slot {slot} {fingerprint(key)}" for slot, key in node.keys)
+            print(f"{node.name:<32}  {keys}{'  (being rotated)' if len(node.keys) > 1 else ''}")
+        for fault in ring.faults.values():
+            print(f"gridnexus provision: {fault}", file=sys.stderr)
+        if not rows and not ring.faults:
+            print(f"no node has a key in {ring.folder}: gridnexus provision NAME --port PORT makes one")
+    return FAILED if ring.faults else DONE
+
+
 def board_tool(args: Namespace) -> int:
     """Run a tool of the checkout that this package lies in, as a program of its own; its exit code."""
-    module = "boards" if args.tool == "board" else args.tool
+    return _tool(args.tool, args.rest)
+
+
+def _tool(tool: str, arguments: list[str]) -> int:
+    module = "boards" if tool == "board" else tool
     if not (CHECKOUT / "tools" / f"{module}.py").is_file():
         print(
-            f"gridnexus {args.tool}: boards are built and flashed from a checkout of the project, and this is an "
+            f"gridnexus {tool}: boards are built, flashed and written from a checkout of the project, and this is an "
             "installed package: clone the project, then python3 tools/dev.py setup",
             file=sys.stderr,
         )
         return FAILED
-    return _become(f"tools.{module}", args.rest)
+    return _become(f"tools.{module}", arguments)
 
 
 def _become(module: str, arguments: list[str]) -> int:

@@ -6,6 +6,7 @@
     [fleet]             # when a node counts as stale
     [dispatch]          # limits on commands
     [[link]]            # one table per serial port
+    [[radio]]           # one table per LoRa gateway
 
 Nothing listens beyond loopback unless `web.host` says so. A relative state_dir counts from the file's folder.
 """
@@ -18,7 +19,10 @@ from pathlib import Path
 from typing import Any, get_type_hints
 from zoneinfo import ZoneInfo
 
+from gridnode.link.regions import REGIONS, Plan
+
 LARGEST = 2**31 - 1  # of any number here: beyond it a sleep or a deadline overflows
+RADIO_URLS = ("spi:", "serial:", "air:")
 PLACES = (Path("gridnexus.toml"), Path("/etc/gridnexus/config.toml"))  # tried in this order
 
 
@@ -38,7 +42,7 @@ def default_state_dir() -> Path:
 @dataclass(slots=True)
 class BridgeConfig:
     name: str = "gridnexus"  # shown at the top of the page
-    state_dir: Path = field(default_factory=default_state_dir)  # database, access token
+    state_dir: Path = field(default_factory=default_state_dir)  # database, access token, keys of the nodes
     timezone: str = ""  # IANA name; empty: the machine's own
 
 
@@ -75,6 +79,21 @@ class LinkConfig:
 
 
 @dataclass(slots=True)
+class RadioConfig:
+    """A gateway: all stations of a network need the same region, channel, spreading factors and sync word."""
+
+    # spi:0.0?chip=sx1262&reset=18&busy=20&irq=16, serial:/dev/serial/by-id/..., air:PATH?name=gateway (simulated)
+    url: str = ""
+    region: str = "EU868"
+    channel: int = 0  # kHz; 0: the region's own
+    fastest: int = 7  # spreading factors in use
+    slowest: int = 10
+    power_dbm: int = 20  # what it may give at its pin; less where the region says so
+    antenna_dbi: int = 2  # gain of the antenna less its cable
+    sync_word: int = 0x12
+
+
+@dataclass(slots=True)
 class Config:
     bridge: BridgeConfig = field(default_factory=BridgeConfig)
     web: WebConfig = field(default_factory=WebConfig)
@@ -82,6 +101,7 @@ class Config:
     fleet: FleetConfig = field(default_factory=FleetConfig)
     dispatch: DispatchConfig = field(default_factory=DispatchConfig)
     links: list[LinkConfig] = field(default_factory=list)
+    radios: list[RadioConfig] = field(default_factory=list)
 
     @property
     def database(self) -> Path:
@@ -103,6 +123,10 @@ class Config:
     def token_file(self) -> Path:
         return self.bridge.state_dir / "token"
 
+    @property
+    def key_folder(self) -> Path:
+        return self.bridge.state_dir / "keys"
+
 
 _SECTIONS: dict[str, type] = {
     "bridge": BridgeConfig,
@@ -111,6 +135,7 @@ _SECTIONS: dict[str, type] = {
     "fleet": FleetConfig,
     "dispatch": DispatchConfig,
 }
+_SEVERAL: dict[str, type] = {"link": LinkConfig, "radio": RadioConfig}
 
 
 def find(given: Path | None = None) -> Path | None:
@@ -138,15 +163,18 @@ def load(path: Path | None) -> Config:
 
 def parse(table: dict[str, Any], where: str) -> Config:
     """Build a Config from a parsed TOML table; `where` names its source in errors."""
-    links = table.get("link", [])
-    if not isinstance(links, list):
-        raise ConfigError(f"{where}: [link]: write [[link]], one for each port")
-    unknown = sorted(set(table) - set(_SECTIONS) - {"link"})
+    for several in _SEVERAL:
+        if not isinstance(table.get(several, []), list):
+            raise ConfigError(f"{where}: [{several}]: write [[{several}]], one for each")
+    unknown = sorted(set(table) - set(_SECTIONS) - set(_SEVERAL))
     if unknown:
-        raise ConfigError(f"{where}: unknown section [{unknown[0]}]; known: {', '.join(_SECTIONS)}, [link]")
+        known = ", ".join((*_SECTIONS, *(f"[{several}]" for several in _SEVERAL)))
+        raise ConfigError(f"{where}: unknown section [{unknown[0]}]; known: {known}")
     parts = {name: _section(kind, table.get(name, {}), f"{where}: [{name}]") for name, kind in _SECTIONS.items()}
     config = Config(**parts)
-    config.links = [_section(LinkConfig, link, f"{where}: [[link]] {n}") for n, link in enumerate(links, 1)]
+    for several, kind in _SEVERAL.items():
+        tables = enumerate(table.get(several, []), 1)
+        setattr(config, f"{several}s", [_section(kind, each, f"{where}: [[{several}]] {n}") for n, each in tables])
     _check(config, where)
     return config
 
@@ -182,6 +210,35 @@ def _check(config: Config, where: str) -> None:
             raise ConfigError(f'{where}: [[link]] {number}: url is missing, e.g. url = "/dev/ttyACM0"')
         if urls.count(link.url) > 1:
             raise ConfigError(f"{where}: [[link]] {number}: {link.url} is listed twice")
+    for number, radio in enumerate(config.radios, 1):
+        _check_radio(radio, f"{where}: [[radio]] {number}")
+        if sum(other.url == radio.url for other in config.radios) > 1:
+            raise ConfigError(f"{where}: [[radio]] {number}: {radio.url} is listed twice")
+
+
+def _check_radio(radio: RadioConfig, where: str) -> None:
+    if not radio.url:
+        example = '"spi:0.0?chip=sx1262&reset=18&busy=20&irq=16" or "serial:/dev/serial/by-id/..."'
+        raise ConfigError(f"{where}: url is missing, e.g. url = {example}")
+    if not radio.url.startswith(RADIO_URLS):
+        raise ConfigError(f"{where}: url {radio.url} must begin with {' or '.join(RADIO_URLS)}")
+    bounds = {"channel": (0, 1_020_000), "fastest": (7, 12), "slowest": (radio.fastest, 12), "power_dbm": (-9, 22),
+              "antenna_dbi": (-20, 20), "sync_word": (1, 255)}  # fmt: skip
+    for key, (low, high) in bounds.items():
+        if not low <= getattr(radio, key) <= high:
+            raise ConfigError(f"{where}: {key} must be from {low} to {high}")
+    try:
+        plan(radio)
+    except (KeyError, ValueError) as error:
+        why = f"region must be one of {', '.join(REGIONS)}" if isinstance(error, KeyError) else str(error)
+        raise ConfigError(f"{where}: {why}") from None
+
+
+def plan(radio: RadioConfig) -> Plan:
+    """The regional plan of one radio."""
+    channels = (radio.channel,) if radio.channel else None
+    factors = tuple(range(radio.fastest, radio.slowest + 1))
+    return Plan(REGIONS[radio.region], radio.antenna_dbi, radio.power_dbm, channels, factors)
 
 
 def _check_numbers(part: Any, where: str) -> None:

@@ -7,14 +7,18 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 
+import cbor2
+
 from gridnode.wire import schema
 from host_bridge.config import DispatchConfig
 from host_bridge.events import EventLog
 from host_bridge.fleet import Fleet
+from host_bridge.keys import KeyRing, fingerprint
 from host_bridge.model import Command, LinkState, NodeView, Refusal, StoreError, Verdict
 from host_bridge.node import Outcome, wall_ms
 from host_bridge.questions import Stored
 
+KEY = "key"  # the one of schema.DOCUMENTS that is made here and shown to nobody
 AUDIT_WITHIN_S = 1.0  # how long an opening waits for its row
 
 
@@ -28,6 +32,7 @@ class Dispatch:
         events: EventLog,
         save: Callable[[Command], Awaitable[int]],
         update: Callable[[Command], Awaitable[None]],
+        keys: KeyRing,
     ) -> None:
         self.pending: dict[tuple[str, str], Command] = {}
         self.last: dict[tuple[str, str], Command] = {}
@@ -36,6 +41,7 @@ class Dispatch:
         self._events = events
         self._save = save
         self._update = update
+        self._keys = keys
 
     async def request(
         self, node: str, contactor: str, target: str, hold_s: int, *, asked_by: str, reason: str
@@ -70,20 +76,59 @@ class Dispatch:
         it cannot be audited: it is not sent then.
         """
         command = Command(0, wall_ms(), node, "", document, 0, asked_by, reason)
-        key, stored = (node, ""), None
-        refusal = self._document_refusal(command, body) or self._pending_refusal(key)
+        stored: list[Stored | None] = [None]
+
+        async def have_stored() -> None:
+            stored[0] = await self._have_stored(command, body)
+
+        refusal = self._document_refusal(command, body)
+        if document == KEY:
+            refusal = Refusal.BAD_DOCUMENT, "keys are made here and nowhere else: gridnexus provision --rotate NODE"
+        await self._document(command, refusal, have_stored)
+        return command, stored[0]
+
+    async def rotate(self, node: str, *, asked_by: str, reason: str) -> Command:
+        """Give `node` a new key; it holds the old one too until it has spoken under the new one.
+
+        What is kept and told of it names the key's slot and fingerprint, never the key. A rotation whose fate is
+        unknown may be asked for again: it goes on with the same key. Raises as `store`, and KeysError.
+        """
+        command = Command(0, wall_ms(), node, "", KEY, 0, asked_by, reason)
+        view = self._fleet.views.get(node)
+        await self._document(command, _node_refusal(node, view), lambda: self._have_rotated(command))
+        return command
+
+    async def _document(
+        self, command: Command, refusal: tuple[Refusal, str] | None, have_done: Callable[[], Awaitable[None]]
+    ) -> None:
+        key = (command.node, "")
+        refusal = refusal or self._pending_refusal(key)
         if refusal is not None:
             self._refuse(command, refusal)
             await self._kept(self._number(command))
         else:
             self.pending[key] = command
             try:
-                stored = await self._have_stored(command, body)
+                await have_done()
             finally:
                 del self.pending[key]
             await self._kept(self._update(command))
         self._tell_document(command)
-        return command, stored
+
+    async def _have_rotated(self, command: Command) -> None:
+        """The key is on this machine's disk before the node hears of it; it goes from there if the node never did."""
+        slot, key, made = self._keys.renew(command.node)
+        stored = None
+        try:
+            stored = await self._have_stored(command, cbor2.dumps([slot, key]))
+        finally:
+            if made and (command.verdict is Verdict.REFUSED or not command.number):
+                self._keys.drop(command.node, slot)
+        if stored is not None and stored.applied and command.verdict is Verdict.APPLIED:
+            command.detail = f"slot {slot}, fingerprint {fingerprint(key)}"
+            remote = self._fleet.remote(command.node)
+            if remote is not None:
+                remote.renew()
 
     async def _have_stored(self, command: Command, body: bytes) -> Stored | None:
         await self._number(command)
@@ -92,7 +137,7 @@ class Dispatch:
         if refusal is not None:
             self._refuse(command, refusal)
             return None
-        within_ms = self._config.answer_within_ms
+        within_ms = self._within_ms(command.node)
         stored = remote and await remote.store(schema.DOCUMENTS.index(command.target), body, within_ms)
         if not stored:
             self._finish(command, None)
@@ -151,6 +196,8 @@ class Dispatch:
         limit = self._hold_limit(view)
         if command.target == "closed" and not 0 < command.hold_s <= limit:
             return Refusal.BAD_HOLD, f"the hold must be from 1 to {limit} s"
+        if command.target == "closed" and command.hold_s < view.least_hold_s:
+            return Refusal.BAD_HOLD, _too_short(view)
         return _node_refusal(command.node, view)
 
     def _pending_refusal(self, key: tuple[str, str]) -> tuple[Refusal, str] | None:
@@ -170,7 +217,12 @@ class Dispatch:
         index = remote.view.contactors.index(command.contactor)
         target = schema.TARGETS.index(command.target)
         hold_s = command.hold_s if command.target == "closed" else 0
-        return await remote.command(index, target, hold_s, self._config.answer_within_ms)
+        return await remote.command(index, target, hold_s, self._within_ms(command.node))
+
+    def _within_ms(self, node: str) -> int:
+        """How long an answer is waited for: longer where the link is slow."""
+        view = self._fleet.views.get(node)
+        return max(self._config.answer_within_ms, view.answer_within_ms if view else 0)
 
     def _finish(self, command: Command, outcome: Outcome | None) -> None:
         command.finished_ms = wall_ms()
@@ -196,6 +248,15 @@ class Dispatch:
         level = "info" if command.verdict == Verdict.APPLIED else "warning"
         text = f"{command.target} for {command.node}, asked by {command.asked_by}: {command.verdict} ({command.detail})"
         self._events.add(level, "document", text, command.node)
+
+
+def _too_short(view: NodeView) -> str:
+    """Why a lease cannot be renewed in time over radio."""
+    hops = view.way.hops if view.way else 1
+    return (
+        f"by radio, over {hops} hop{'s' if hops > 1 else ''}, the hold must be at least {view.least_hold_s} s now: "
+        f"a renewal may take {view.answer_within_ms // 1000} s, and its airtime has to be saved up"
+    )
 
 
 def _node_refusal(name: str, view: NodeView | None) -> tuple[Refusal, str] | None:

@@ -19,6 +19,7 @@ from rich.text import Text
 from host_bridge import config, ports, words
 from host_bridge.client import Bridge, BridgeDown, BridgeError, connect, is_loopback
 from host_bridge.config import Config, ConfigError
+from host_bridge.keys import KeyRing, KeysError, address_of
 from host_bridge.terminal import printable, styled
 from host_bridge.times import in_words
 
@@ -28,6 +29,7 @@ DATABASE_CHECK_S = 60
 LARGEST_OFFSET_MS = 2000
 FEWEST_FLASH_YEARS = 10
 LEAST_HEAP_BYTES = 20_000
+STRANGE = ("unknown", "forged")  # counters of packets that no key here fits
 LINE_ERRORS = ("dropped", "rejected")  # how the counters of what was lost on the line begin
 FEW_ERRORS_PER_FRAME = 0.001  # below it is what plugging and unplugging leaves behind
 
@@ -56,6 +58,7 @@ def examine(path: Path | None) -> list[Finding]:
         running = list(bridge_and_nodes(bridge, settings))
     findings += state_dir(settings.bridge.state_dir)
     findings += token_file(settings.token_file)
+    findings += keys(settings.key_folder, len(settings.links))
     findings += database(settings.database)
     findings += links(settings)
     findings += clock(time.time())
@@ -112,6 +115,39 @@ def token_file(path: Path) -> Findings:
             yield Finding("problem", "access token", f"{path} may be read by others (mode {mode:o})", cure)
         else:
             yield Finding("ok", "access token", f"{path}, mode {mode:o}")
+
+
+def keys(folder: Path, links: int) -> Findings:
+    """Whether the nodes' keys are their owner's alone, can be used, and are enough for `links` ports."""
+    make_one = "gridnexus provision NAME --port PORT (the board's console), or --folder DIR for a node on this machine"
+    if not folder.exists():
+        level = "warning" if links else "ok"
+        yield Finding(level, "keys", f"{folder} is not there: no node has a key", make_one if links else "")
+        return
+    try:
+        ring = KeyRing(folder)
+        nodes = ring.all()
+    except KeysError as error:
+        text, _, cure = str(error).rpartition(": ")
+        yield Finding("problem", "keys", text, cure)
+        return
+    except OSError as error:
+        yield Finding("problem", "keys", f"{folder}: {error.strerror}", "run this as the bridge's user")
+        return
+    for fault in ring.faults.values():
+        text, _, cure = fault.rpartition(": ")
+        yield Finding("problem", "keys", text, f"{cure}; until then its node is not heard")
+    by_address: dict[int, str] = {}
+    for node in nodes:
+        other = by_address.setdefault(address_of(node.name), node.name)
+        if other != node.name:
+            cure = f"give one of them another name: gridnexus provision NEW-NAME --rename, then --forget {node.name}"
+            yield Finding("warning", "keys", f"{other} and {node.name} have the same address on the link", cure)
+    text = f"{folder}, {len(nodes)} nodes have a key"
+    if len(nodes) + len(ring.faults) < links:
+        yield Finding("warning", "keys", f"{text}, and {links} links are configured", make_one)
+    elif not ring.faults:
+        yield Finding("ok", "keys", text)
 
 
 def database(path: Path, longest_s: float = DATABASE_CHECK_S) -> Findings:
@@ -267,6 +303,9 @@ def _node(node: dict[str, Any], now_ms: int) -> Findings:
         yield Finding(
             "problem", subject, "speaks a schema that this bridge does not know", "update the node or the bridge"
         )
+    elif state != "online" and any(node["counters"].get(cause) for cause in STRANGE):
+        cure = "gridnexus events says which node; then: gridnexus provision NAME with the port of its console"
+        yield Finding("problem", subject, f"{state}: a node speaks there whose key is not kept here", cure)
     elif state != "online":
         yield Finding("warning", subject, f"{state}, {heard}", "see that it has power and that its cable sits")
     else:

@@ -1,10 +1,11 @@
-"""One link's reconnect loop: open, serve, and when it fails say so once and try again.
+"""One link's reconnect loop: open, serve, and when it fails say so once and try again. Bytes become packets here.
 
 A link's errors end here; they never disturb another link.
 """
 
 import asyncio
 
+from gridnode.wire.frame import CRC_BYTES, FRAME_MAX, FrameDecoder, encode
 from host_bridge.events import EventLog
 from host_bridge.model import LinkState
 from host_bridge.node import RemoteNode, monotonic_ms
@@ -25,6 +26,7 @@ class Link:
         self.transport = transport
         self.remote = remote
         self.is_open = False
+        self.decoder = FrameDecoder()
         self._events = events
         self._opened_ms = 0
         self._opened_bytes = 0
@@ -49,8 +51,19 @@ class Link:
     def flush(self, now_ms: int) -> None:
         """Send what is due."""
         if self.is_open:
-            for frame in self.remote.frames(now_ms):
-                self.transport.send(frame)
+            for packet in self.remote.packets(now_ms):
+                self.transport.send(framed(packet))
+
+    def count(self) -> None:
+        """Bring the counters that people are shown up to date."""
+        self.remote.count()
+        decoder = self.decoder
+        self.remote.view.counters.update(
+            frames=decoder.frames,
+            dropped_crc=decoder.bad_crc,
+            dropped_cobs=decoder.bad_cobs,
+            dropped_length=decoder.too_long,
+        )
 
     def watch(self, now_ms: int) -> None:
         """Note what shows with time only: that the link is good again, that garbage comes. Call it now and then."""
@@ -84,7 +97,7 @@ class Link:
     def _received(self, data: bytes) -> None:
         now_ms = monotonic_ms()
         self._bytes += len(data)
-        self.remote.feed(data, now_ms)
+        self.remote.receive_all(self.decoder.feed(data), now_ms)
         self.flush(now_ms)
 
     def _failed(self, why: str) -> None:
@@ -92,6 +105,7 @@ class Link:
             self._told.clear()
         self.is_open = False
         self.remote.closed()
+        self.decoder.reset()
         if why not in self._told:
             self._told.add(why)
             self._events.add("error", "link failed", f"{self.transport.url}: {why}", self._node())
@@ -102,8 +116,9 @@ class Link:
 
     def _weigh_garbage(self) -> None:
         """One event when bad frames gather, one when the line has been clean again for a while."""
-        decoder = self.remote.decoder
-        seen = (decoder.dropped + self.remote.rejected, decoder.frames, self._bytes)
+        decoder = self.decoder
+        bad = decoder.dropped + self.remote.channels.totals()["garbled"]  # not what is well formed and of another key
+        seen = (bad, decoder.frames, self._bytes)
         bad, good, size = (now - before for now, before in zip(seen, self._garbage_seen, strict=True))
         self._garbage_seen = seen
         if (bad >= GARBAGE_FRAMES or (size >= GARBAGE_BYTES and not good)) and not self._garbage_told:
@@ -114,3 +129,10 @@ class Link:
         elif bad == 0 and good and self._garbage_told:
             self._garbage_told = False
             self._events.add("info", "garbage over", f"{self.transport.url}: the line is clean again", self._node())
+
+
+def framed(packet: bytes) -> bytes:
+    """The frame of one packet."""
+    out = bytearray(FRAME_MAX)
+    length = encode(bytearray(packet) + bytes(CRC_BYTES), len(packet), out)
+    return bytes(memoryview(out)[:length])

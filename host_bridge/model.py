@@ -33,6 +33,7 @@ class Reading(NamedTuple):
     current_rms_ma: int | None
     frequency_mhz: int | None
     quality: int  # bits of schema (NO_VOLTAGE and so on), 0 is good
+    clock_error_ms: int | None = None  # time_ms is right to +- this; None: nobody knows
 
 
 class Event(NamedTuple):
@@ -85,6 +86,7 @@ class ClockRecord(NamedTuple):
     sequence: int
     node_time_ms: int
     unix_ms: int
+    error_ms: int = 0  # unix_ms is right to +- this
 
 
 class Skipped(NamedTuple):
@@ -112,6 +114,7 @@ class Live(NamedTuple):
     current_rms_ma: int | None
     frequency_mhz: int | None
     quality: int
+    clock_error_ms: int | None = None  # as of Reading
 
 
 class ContactorReport(NamedTuple):
@@ -202,6 +205,42 @@ class Command:
     finished_ms: int = 0
 
 
+class AirBand(NamedTuple):
+    """The airtime of one gateway in one band of its region."""
+
+    low_khz: int
+    high_khz: int
+    spent_ppm: int  # of the last hour
+    limit_ppm: int  # that the law gives
+    next_ms: int  # until an ordinary packet at the slowest rate may be sent; 0: now
+
+
+@dataclass(slots=True)
+class Air:
+    """A radio of this bridge."""
+
+    gateway: str  # its URL
+    region: str
+    is_simulated: bool
+    fault: str  # "" or what is wrong with it
+    is_jammed: bool
+    bands: list[AirBand]
+    counts: dict[str, int]  # packets: sent, heard, relayed, refused ...
+
+
+@dataclass(slots=True)
+class Way:
+    """How a node is reached by radio. RSSI and margin are of the last hop, as the gateway hears it."""
+
+    gateway: str
+    is_simulated: bool
+    hops: int  # 1: the gateway hears the node itself
+    next_hop: str  # from the gateway towards the node; "": the node itself
+    rssi_dbm: int
+    margin_db: int  # above what the slowest rate needs
+    airtime_ms: float  # of the packet that came last, over all hops
+
+
 @dataclass(slots=True)
 class NodeView:
     """What is known of one node now: the fleet writes it, everyone else reads it."""
@@ -220,6 +259,13 @@ class NodeView:
     last_heard_ms: int = 0  # 0: never
     clock_offset_ms: float | None = None  # node clock minus ours since the session began; None: not measured
     round_trip_ms: float | None = None
+    clock_error_ms: float | None = None  # how well the node's clock is known; at most
+    drift_ppm: float | None = None  # how much too fast it runs
+    loss_ppm: int | None = None  # of the node's packets
+    way: Way | None = None  # by radio
+    stale_after_ms: int = 0  # silent for longer it is stale; 0: as configured
+    answer_within_ms: int = 0  # that a command takes here at most; 0: as configured
+    least_hold_s: int = 0  # a shorter lease cannot be renewed in time
     live: dict[int, Live] = field(default_factory=dict)  # by channel
     journal_epoch: int = -1  # of the registers in `shown`
     shown: dict[int, tuple[int, int]] = field(default_factory=dict)  # by channel: the highest that people have seen

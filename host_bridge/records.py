@@ -11,6 +11,9 @@ from gridnode.wire import schema
 from host_bridge import words
 from host_bridge.model import ClockRecord, Event, NodeEvent, NodeView, Reading, Record, Skipped, Switching
 
+QUALITY = (1 << schema.CLOCK_SHIFT) - 1  # what of the wire's `quality` is about the figures
+CLOCK_BOUNDS = (0, *(1 << k for k in range(1, 32)))  # what the rest says; 0: the node did not know the time of day
+_new = tuple.__new__  # Reading._make without a look at the length
 NO_QUANTITIES = (None, None, None, None, None, None, 0)  # of a reading that tells registers only
 
 
@@ -21,22 +24,28 @@ class RecordReader:
         self.boot_time_ms = 0
         self._trips: dict[int, str] = {}  # contactor -> why it last tripped
 
-    def read(self, m: list[Any], view: NodeView, epoch: int, shift: int) -> Record:
-        """The record in message `m` of one of schema.RELIABLE. `shift` is Unix time minus node time."""
+    def read(self, m: list[Any], view: NodeView, epoch: int, shift: int, error_ms: int = 0) -> Record:
+        """The record in message `m` of one of schema.RELIABLE.
+
+        `shift` is Unix time minus node time, known to +- `error_ms`.
+        """
         kind = m[0]
+        if kind == schema.REGISTERS:
+            told = (view.name, epoch, m[1], m[2], m[3] + shift, m[3], 0, m[4], m[5], *NO_QUANTITIES, error_ms)
+            reading = _new(Reading, told)
+            return reading if m[3] >= self.boot_time_ms else _unsure(reading)
         key = (view.name, epoch, m[1])
         if kind == schema.INTERVAL:
-            reading = Reading._make((*key, m[2], m[3] + shift, *m[3:]))
-            return reading if m[3] >= self.boot_time_ms else _unsure(reading)
-        if kind == schema.REGISTERS:
-            reading = Reading._make((*key, m[2], m[3] + shift, m[3], 0, m[4], m[5], *NO_QUANTITIES))
+            quality = m[13]
+            bound = max(error_ms, CLOCK_BOUNDS[quality >> schema.CLOCK_SHIFT & 31])
+            reading = Reading._make((*key, m[2], m[3] + shift, *m[3:13], quality & QUALITY, bound))
             return reading if m[3] >= self.boot_time_ms else _unsure(reading)
         if kind == schema.SWITCHED:
             return self._switching(m, view, key, shift)
         if kind == schema.EVENT:
             return self._event(m, view, key, shift)
         if kind == schema.CLOCK:
-            return ClockRecord(*key, m[2], m[3])
+            return ClockRecord(*key, *m[2:5])
         return Skipped(*key)
 
     def reported(self, contactor: int, state: str, cause: str) -> None:
@@ -67,4 +76,4 @@ class RecordReader:
 
 
 def _unsure(reading: Reading) -> Reading:
-    return reading._replace(quality=reading.quality | schema.TIME_UNSURE)
+    return reading._replace(quality=reading.quality | schema.TIME_UNSURE, clock_error_ms=None)

@@ -119,6 +119,8 @@ def heading(name: str) -> str:
     """A field's name and unit for people: "active_power_mw" is "active power W"."""
     if name in ("time_ms", "start_ms"):
         return name.removesuffix("_ms")
+    if name == "clock_error_ms":
+        return "clock error ms"
     for suffix, (unit, _) in UNITS.items():
         if suffix in name:
             return " ".join(f"{name.replace(suffix, '')}".strip("_").split("_") + [unit]).strip()
@@ -201,6 +203,8 @@ def _cell(name: str, value: int | str | None, zone: tzinfo | None) -> str:
         return local(int(value), zone)
     if name == "quality":
         return words.quality(int(value))
+    if name == "clock_error_ms":
+        return f"{value:,}"
     for suffix, (_, decimals) in UNITS.items():
         if suffix in name and isinstance(value, int):
             return f"{value / 1000:,.{decimals}f}"

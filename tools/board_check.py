@@ -7,16 +7,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from gridnode.link.regions import REGIONS, Plan
 from gridnode.wire.schema import TEXTS_MAX
 from tools.board_shape import file_of
-from tools.board_uses import CONVERTERS, DIRECT, TELEGRAMS, Use, number_of, uses
+from tools.board_uses import CONVERTERS, DIRECT, TELEGRAMS, Use, number_of, radios, uses
 from tools.chips import CHIPS, Chip
 
 if TYPE_CHECKING:
     from tools.boards import Board
 
 PULLED = ("feedback", "button", "pulse")  # inputs that the chip's own resistor holds
-DRIVEN = ("relay", "led", "tx", "sda", "scl", "sck", "mosi", "select")
+DRIVEN = ("relay", "led", "tx", "sda", "scl", "sck", "mosi", "select", "reset")
 ONE_CHANNEL = ("pzem004t", *DIRECT, "s0_pulse", *TELEGRAMS)
 MODULES = {  # of gridnode/drivers, what a meter's literal calls for on a microcontroller
     "rp2040_adc": ("rp2040_adc",),
@@ -98,6 +99,11 @@ def _bus_problems(board: "Board", chip: Chip) -> Iterator[str]:
     link, meter = board.board["LINK"], board.board["METER"]
     if link["driver"] == "uart":
         yield from _routes("LINK", "id", link["id"], link, "UART", chip.uart, chip.uart_taken)
+    for key, radio in radios(board.board):
+        yield from _routes(key, "bus", radio["bus"], radio, "SPI", chip.spi, {})
+        yield from _radio_problems(key, radio, board.board)
+    if meter is None:
+        return
     yield from _meter_problems(board.board, chip)
     if "uart" in meter:
         yield from _routes("METER", "uart", meter["uart"], meter, "UART", chip.uart, chip.uart_taken)
@@ -107,6 +113,18 @@ def _bus_problems(board: "Board", chip: Chip) -> Iterator[str]:
         yield from _routes("METER", "bus", meter["bus"], meter, "I2C", chip.i2c, {})
     if meter["driver"] == "atm90e32":
         yield from _routes("METER", "bus", meter["bus"], meter, "SPI", chip.spi, {})
+
+
+def _radio_problems(key: str, radio: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[str]:
+    meter = values["METER"]
+    if meter is not None and meter["driver"] == "atm90e32" and meter["bus"] == radio["bus"]:
+        yield f"{key}: bus is {radio['bus']}, which METER uses already; each wants its own rate"
+    if radio["driver"] == "sx1276" and radio["power_dbm"] > 20:
+        yield f"{key}: power_dbm is {radio['power_dbm']}; the SX1276 gives 20 at most"
+    try:
+        Plan(REGIONS[radio["region"]], radio["antenna_dbi"], radio["power_dbm"])
+    except ValueError as error:
+        yield f"{key}: {error}"
 
 
 def _meter_problems(values: Mapping[str, Any], chip: Chip) -> Iterator[str]:
@@ -180,12 +198,14 @@ def _protection_problems(key: str, limits: Mapping[str, Any] | None, values: Map
 def _name_problems(values: Mapping[str, Any]) -> Iterator[str]:
     for key in ("CHANNELS", "CONTACTORS"):
         listed = [record["name"] for record in values[key]]
-        if key == "CHANNELS" and not listed:
+        if key == "CHANNELS" and not listed and values["METER"] is not None:
             yield "CHANNELS is empty; a node meters something"
         if len(listed) > TEXTS_MAX:
             yield f"{key} has {len(listed)}; the wire carries {TEXTS_MAX} at most"
         yield from (f"{key}: {name!r} is there {times} times" for name, times in Counter(listed).items() if times > 1)
     meter = values["METER"]
+    if meter is None:
+        return
     if meter["driver"] == "replay" and meter["heater_contactor"] not in [one["name"] for one in values["CONTACTORS"]]:
         yield f"METER: heater_contactor is {meter['heater_contactor']!r}, which is none of CONTACTORS"
     most = 1 if meter["driver"] in ONE_CHANNEL else 3 if meter["driver"] == "atm90e32" else TEXTS_MAX
@@ -231,9 +251,15 @@ def _manifest_problems(board: "Board") -> Iterator[str]:
 
 def _modules(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Modules of gridnode/drivers that the literals call for, and which key does; one may come twice."""
-    yield from ((module, "METER") for module in MODULES.get(values["METER"]["driver"], ()))
+    if values["METER"] is not None:
+        yield from ((module, "METER") for module in MODULES.get(values["METER"]["driver"], ()))
     if values["LINK"]["driver"] == "uart":
         yield "uart", "LINK"
+    if values["LINK"]["driver"] == "usb":
+        yield "usb_stream", "LINK"
+    for key, radio in radios(values):
+        yield radio["driver"], key
+        yield "pin_edges", key
     if any(contactor["driver"] == "relay" for contactor in values["CONTACTORS"]):
         yield "relay", "CONTACTORS"
     for key in ("BUTTON", "LED", "POWER_FAIL"):

@@ -10,6 +10,7 @@ import io
 import struct
 import time
 from base64 import b64encode
+from binascii import a2b_base64
 from collections.abc import Callable, Sequence
 
 import serial
@@ -50,6 +51,11 @@ _hashes("", False)
 try: _hashes({folder!r}, True)
 except OSError: pass
 """
+_READ = """
+try:
+ with open({name!r}, "rb") as _f: print(binascii.b2a_base64(_f.read()).decode())
+except OSError: print("-")
+"""
 _FOLDERS = """
 for _n in {folders!r}:
  try: os.mkdir(_n)
@@ -75,6 +81,15 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def _why_closed(port: str, error: Exception) -> str:
+    """Why a port does not open: mpremote keeps that to itself, pyserial tells."""
+    try:
+        serial.serial_for_url(port, exclusive=True).close()
+    except (OSError, ValueError) as cause:
+        return explain(cause)
+    return explain(error)
+
+
 class BoardPrompt:
     """A context manager: entering stops the program that runs. Raises PromptError, from every call."""
 
@@ -83,8 +98,7 @@ class BoardPrompt:
         try:
             self._board = SerialTransport(port, timeout=ANSWER_S)
         except (TransportError, OSError) as error:
-            cause = error.__context__ or error
-            raise PromptError(f"{port}: {explain(cause)}") from error
+            raise PromptError(f"{port}: {_why_closed(port, error)}") from error
 
     def __enter__(self) -> "BoardPrompt":
         try:
@@ -113,6 +127,10 @@ class BoardPrompt:
         """SHA-256 in hex of every file beside main.py and anywhere in `folder`, by path."""
         said = self._run(_HASHES.format(folder=folder)).decode()
         return {name: digest for digest, _, name in (line.partition(" ") for line in said.splitlines())}
+
+    def read(self, name: str) -> bytes | None:
+        """The content of a small file; None: there is none."""
+        return a2b_base64(said) if (said := self._run(_READ.format(name=name)).strip()) != b"-" else None
 
     def write(self, name: str, content: bytes, progress: Callable[[int], None] = lambda count: None) -> None:
         """Write a file and check it; a file that did not arrive whole is removed. Folders are made."""
@@ -157,4 +175,4 @@ class BoardPrompt:
             cure = "; there is no room: flash the board instead" if "28" in said or "ENOSPC" in said else ""
             return PromptError(f"{self._port}: the board says {said}{cure}")
         why = explain(error) if isinstance(error, OSError) else "it stopped answering"
-        return PromptError(f"{self._port}: {why}. The node's files are whole; plug it in again and push once more")
+        return PromptError(f"{self._port}: {why}. The node's files are whole; plug it in again and do this once more")

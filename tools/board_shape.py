@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gridnode.link.regions import REGIONS
 from gridnode.wire.schema import TEXT_MAX
 from tools.chips import CHIPS
 
@@ -79,15 +80,47 @@ SAMPLED: Table = {
     "NOMINAL_FREQUENCY_HZ": _one_of(50, 60),
     "NOMINAL_VOLTAGE_MV": _whole(1_000, 1_000_000),
 }
+# A board that is a Pi's radio and no node: it meters nothing, switches nothing.
+GATEWAY: Table = {
+    **BOARD,
+    "RADIO": TABLE,
+    "METER": _one_of(None),
+    "CHANNELS": _all("an empty list", lambda _: False),
+    "CONTACTORS": _all("an empty list", lambda _: False),
+    "POWER_FAIL": _one_of(None),
+}
 NEEDS_NOMINAL: Table = {"NOMINAL_FREQUENCY_HZ": SAMPLED["NOMINAL_FREQUENCY_HZ"]}
-LINKS: Mapping[str, Table] = {
+_UART: Table = {"uart": _whole(0, 7), "tx": PIN, "rx": PIN}
+_I2C: Table = {"bus": _whole(0, 15), "sda": PIN, "scl": PIN}
+_SPI: Table = {"bus": _whole(0, 7), "sck": PIN, "mosi": PIN, "miso": PIN, "select": PIN}
+_AIR: Table = {
+    "region": _one_of(*REGIONS),
+    "antenna_dbi": _whole(-10, 30),
+    "power_dbm": _whole(2, 22),
+}
+_SX1276: Table = {"reset": PIN, "dio0": PIN, **_AIR}
+_SX1262: Table = {
+    "reset": PIN,
+    "busy": PIN,
+    "dio1": PIN,
+    "tcxo_mv": _one_of(None, 1600, 1700, 1800, 2200, 2400, 2700, 3000, 3300),
+    "dio2_switch": _one_of(False, True),
+    **_AIR,
+}
+RADIOS: Mapping[str, Table] = {"sx1276": {**_SPI, **_SX1276}, "sx1262": {**_SPI, **_SX1262}}
+_PI_SPI: Table = {"bus": _whole(0, 7), "select": LEVEL}
+PI_RADIOS: Mapping[str, Table] = {
+    "sx1276": {**_PI_SPI, "chip": TEXT, **_SX1276},
+    "sx1262": {**_PI_SPI, "chip": TEXT, **_SX1262},
+}
+WIRED_LINKS: Mapping[str, Table] = {
     "uart": {"id": _whole(0, 7), "tx": PIN, "rx": PIN, "baud": _one_of(*BAUD_RATES)},
     "fd": {},
     "pty": {},
 }
-_UART: Table = {"uart": _whole(0, 7), "tx": PIN, "rx": PIN}
-_I2C: Table = {"bus": _whole(0, 15), "sda": PIN, "scl": PIN}
-_SPI: Table = {"bus": _whole(0, 7), "sck": PIN, "mosi": PIN, "miso": PIN, "select": PIN}
+LINKS: Mapping[str, Table] = {**WIRED_LINKS, **RADIOS}
+PI_LINKS: Mapping[str, Table] = {**WIRED_LINKS, **PI_RADIOS}
+GATEWAY_LINKS: Mapping[str, Table] = {"usb": {}, "uart": WIRED_LINKS["uart"]}
 _SHUNT: Table = {
     "address": _whole(0x40, 0x4F),
     "shunt_uohm": _whole(1, 1_000_000),
@@ -121,7 +154,7 @@ METERS: Mapping[str, Table] = {
     **_meters(_UART, _I2C, _SPI, {}),
 }
 # On a Pi the system has the pins: a serial port has a path, a bus its number, a chip on SPI the number of its select.
-PI_METERS = _meters({"port": TEXT}, {"bus": _whole(0, 15)}, {"bus": _whole(0, 7), "select": LEVEL}, {"chip": TEXT})
+PI_METERS = _meters({"port": TEXT}, {"bus": _whole(0, 15)}, _PI_SPI, {"chip": TEXT})
 FROM_SAMPLES = ("rp2040_adc", "replay")
 CHANNEL: Table = {"name": NAME, "load": _one_of(False, True), "small_ma?": _whole(1, 1_000_000)}
 SAMPLED_CHANNEL: Table = {
@@ -214,13 +247,19 @@ def shape(board: "Board") -> list[str]:
 
 def _shape_of_board(board: "Board") -> Iterator[str]:
     file, values = file_of(board, "board.py"), board.board
+    if "RADIO" in values:
+        yield from _record(file, values, GATEWAY)
+        yield from _by_driver(f"{file}: LINK", values.get("LINK"), GATEWAY_LINKS)
+        yield from _by_driver(f"{file}: RADIO", values["RADIO"], RADIOS)
+        return
+    on_a_pi = values.get("MCU") == "linux"
     meter = values.get("METER")
     driver = meter.get("driver") if isinstance(meter, dict) else None
     needed = SAMPLED if driver in FROM_SAMPLES else NEEDS_NOMINAL if driver in ("atm90e32", "esp32_adc") else {}
     optional = {f"{key}?": kind for key, kind in SAMPLED.items() if key not in needed}
     yield from _record(file, values, {**BOARD, **needed, **optional})
-    yield from _by_driver(f"{file}: LINK", values.get("LINK"), LINKS)
-    yield from _by_driver(f"{file}: METER", meter, PI_METERS if values.get("MCU") == "linux" else METERS)
+    yield from _by_driver(f"{file}: LINK", values.get("LINK"), PI_LINKS if on_a_pi else LINKS)
+    yield from _by_driver(f"{file}: METER", meter, PI_METERS if on_a_pi else METERS)
     channel = CHANNELS.get(str(driver), CHANNEL)
     yield from _records(f"{file}: CHANNELS", values.get("CHANNELS"), lambda _: channel)
     yield from _records(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 CONVERTERS = {"rp2040_adc": ("rp2040",), "esp32_adc": ("esp32",)}  # the chip that each is in
 TELEGRAMS = {"dsmr_p1": 115_200, "sml": 9600}  # baud
 DIRECT = {"ina226": 81_920_000, "ina228": 163_840_000}  # the shunt's largest voltage, nV
+RADIO_CHIPS = ("sx1276", "sx1262")
 _LABEL = re.compile(r"(?:GPIO|GP|IO)(\d+)\b")
 
 
@@ -21,7 +22,8 @@ class Use:
     """A pin that board.py uses.
 
     role: adc, relay, feedback, button, led, sense, pulse, tx, rx, spare (taken, but nothing is wired to it), sda, scl,
-    sck, mosi, miso or select; words: what for.
+    sck, mosi, miso, select, reset, ready (the chip tells that it is) or event (and that something happened); words:
+    what for.
     """
 
     key: str
@@ -40,7 +42,27 @@ def _bus_uses(values: Mapping[str, Any]) -> Iterator[Use]:
     if link["driver"] == "uart":
         yield Use("LINK: tx", link["tx"], "tx", f"to the Pi, {link['baud']} baud")
         yield Use("LINK: rx", link["rx"], "rx", f"from the Pi, {link['baud']} baud")
-    yield from _meter_uses(values, CHIPS[values["MCU"]])
+    chip = CHIPS[values["MCU"]]
+    for key, radio in radios(values):
+        yield from _radio_uses(key, radio, chip)
+    if values["METER"] is not None:
+        yield from _meter_uses(values, chip)
+
+
+def radios(values: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """(key, literal) of the radio that is on the board's pins, where it has one."""
+    return [(key, values[key]) for key in ("LINK", "RADIO") if values.get(key, {}).get("driver") in RADIO_CHIPS]
+
+
+def _radio_uses(key: str, radio: Mapping[str, Any], chip: Chip) -> Iterator[Use]:
+    yield from _bus_pins(key, radio, chip.spi, ("sck", "mosi", "miso"), "SPI")
+    if select := _selected(key, radio, chip):
+        yield select
+    yield Use(f"{key}: reset", radio["reset"], "reset", "radio, 0 resets")
+    if "busy" in radio:
+        yield Use(f"{key}: busy", radio["busy"], "ready", "radio, 1 is busy")
+    event = "dio0" if "dio0" in radio else "dio1"
+    yield Use(f"{key}: {event}", radio[event], "event", "radio, rises when a packet was sent or came")
 
 
 def _meter_uses(values: Mapping[str, Any], chip: Chip) -> Iterator[Use]:
@@ -56,34 +78,35 @@ def _meter_uses(values: Mapping[str, Any], chip: Chip) -> Iterator[Use]:
         yield Use("METER: tx", meter["tx"], "spare", "nothing: the meter is only listened to")
         yield Use("METER: rx", meter["rx"], "rx", f"from the meter, {TELEGRAMS[driver]} baud")
     elif driver in DIRECT:
-        yield from _bus_pins(meter, chip.i2c, ("sda", "scl"), "I2C")
+        yield from _bus_pins("METER", meter, chip.i2c, ("sda", "scl"), "I2C")
     elif driver == "atm90e32":
-        yield from _bus_pins(meter, chip.spi, ("sck", "mosi", "miso"), "SPI")
-        if select := _selected(meter, chip):
+        yield from _bus_pins("METER", meter, chip.spi, ("sck", "mosi", "miso"), "SPI")
+        if select := _selected("METER", meter, chip):
             yield select
     elif driver == "s0_pulse":
         yield Use("METER: pin", meter["pin"], "pulse", f"pulses, {meter['active_level']} is one")
 
 
 def _bus_pins(
-    meter: Mapping[str, Any],
+    key: str,
+    spec: Mapping[str, Any],
     routes: Mapping[int, Mapping[str, frozenset[int]] | None],
     roles: tuple[str, ...],
     what: str,
 ) -> Iterator[Use]:
     """The pins that the literals name, or else the only ones that the bus has."""
-    only = {role: min(pins) for role, pins in (routes.get(meter["bus"]) or {}).items() if len(pins) == 1}
+    only = {role: min(pins) for role, pins in (routes.get(spec["bus"]) or {}).items() if len(pins) == 1}
     for role in roles:
-        pin = meter.get(role, only.get(role))
+        pin = spec.get(role, only.get(role))
         if pin is not None:
-            yield Use(f"METER: {role if role in meter else 'bus'}", pin, role, f"{what} {role.upper()}")
+            yield Use(f"{key}: {role if role in spec else 'bus'}", pin, role, f"{what} {role.upper()}")
 
 
-def _selected(meter: Mapping[str, Any], chip: Chip) -> Use | None:
+def _selected(key: str, spec: Mapping[str, Any], chip: Chip) -> Use | None:
     """The pin that selects the chip: the literal names it, or where the system drives it, its number."""
     pins = chip.selects or range(64)
-    pin = pins[meter["select"]] if meter["select"] < len(pins) else None
-    return None if pin is None else Use("METER: select", pin, "select", "SPI select, 0 selects")
+    pin = pins[spec["select"]] if spec["select"] < len(pins) else None
+    return None if pin is None else Use(f"{key}: select", pin, "select", "SPI select, 0 selects")
 
 
 def _contactor_uses(values: Mapping[str, Any]) -> Iterator[Use]:

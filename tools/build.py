@@ -1,5 +1,8 @@
 """Builds what is flashed onto a board: python -m tools.build BOARD [--unit FILE | --name NAME] --out DIR [--json].
 
+A build holds no key, so that it can be copied and kept: gridnexus provision gives the flashed board one. With --keys
+FOLDER it holds that of the one unit that is named, and nobody but its owner can read its folder.
+
 The folder holds filesystem.img (littlefs: the node's files), the firmware (RP2040: firmware.uf2, which carries the
 file system too, and flash.bin, the same bytes from flash's first one on; ESP32: firmware.bin), and manifest.json:
 versions, and the size, SHA-256 and place in flash of each file. The same sources give the same bytes, anywhere and
@@ -22,12 +25,13 @@ from littlefs import LittleFS
 from littlefs.errors import LittleFSError
 
 from gridnode import VERSION
+from host_bridge.keys import KeyRing, KeysError, node_file
 from tools import boards, esp32_image, uf2
 from tools.boards import Board, BoardError
 from tools.images import Image, ImageError, image
 from tools.node_files import NodeFilesError, mpy_cross_version, node_files
 
-FILESYSTEM, MANIFEST = "filesystem.img", "manifest.json"
+FILESYSTEM, MANIFEST, KEYS = "filesystem.img", "manifest.json", "keys.json"
 _NO_SPACE = -28  # LFS_ERR_NOSPC
 
 
@@ -90,20 +94,27 @@ def littlefs_image(board: Board, files: Mapping[str, bytes]) -> bytes:
     return bytes(disk.context.buffer)
 
 
-def build(board: str | Board, unit: Mapping[str, object] | None, out: Path, firmware: Image | None = None) -> Built:
+def build(
+    board: str | Board,
+    unit: Mapping[str, object] | None,
+    out: Path,
+    firmware: Image | None = None,
+    keys: list[tuple[int, bytes]] | None = None,
+) -> Built:
     """Everything that is flashed, in the folder `out`: made, or replaced if it holds an older build.
 
     firmware: MicroPython for the board; None: from tools.images, which may have to fetch or build it first.
+    keys: of this one unit, to go on it; None: it is provisioned later.
     Raises BuildError, BoardError, NodeFilesError, ImageError.
     """
     found = _checked(board)
     _refuse_foreign(out)
-    disk = littlefs_image(found, node_files(found, unit))
+    disk = littlefs_image(found, node_files(found, unit, replace={KEYS: node_file(keys)} if keys else None))
     firmware = firmware or image(found.manifest["IMAGE"])
     content = _read_image(firmware)
     parts = _rp2040(found, content, disk) if firmware.format == "uf2" else _esp32(found, content, disk)
     described = _describe(found, firmware, parts)
-    _write(out, parts | {MANIFEST: (None, (json.dumps(described, indent=2) + "\n").encode())})
+    _write(out, parts | {MANIFEST: (None, (json.dumps(described, indent=2) + "\n").encode())}, private=bool(keys))
     flash = [(offset, out / name) for name, (offset, _) in parts.items() if offset is not None]
     first = "firmware.uf2" if firmware.format == "uf2" else "firmware.bin"
     return Built(out, described, out / FILESYSTEM, out / first, flash)
@@ -200,13 +211,13 @@ def _refuse_foreign(out: Path) -> None:
         raise BuildError(f"{out} is there and is no build of ours; name another folder, or remove it")
 
 
-def _write(out: Path, parts: Mapping[str, _Part]) -> None:
-    """The folder `out`, whole or as it was."""
+def _write(out: Path, parts: Mapping[str, _Part], private: bool) -> None:
+    """The folder `out`, whole or as it was. `private`: for its owner alone."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as scratch:
             made = Path(scratch) / "new"
-            made.mkdir()
+            made.mkdir(mode=0o700 if private else 0o777)
             for name, (_, content) in parts.items():
                 (made / name).write_bytes(content)
             if out.exists():
@@ -230,6 +241,16 @@ def _unit(options: argparse.Namespace) -> dict[str, object] | None:
     return unit
 
 
+def _keys(folder: Path | None, unit: Mapping[str, object] | None) -> list[tuple[int, bytes]] | None:
+    if folder is None:
+        return None
+    if unit is None:
+        raise BuildError("--keys puts the key of one unit on it: say which with --name or --unit")
+    if not folder.is_dir():
+        raise BuildError(f"{folder} is no folder: name the bridge's folder of keys, `keys` in its state_dir")
+    return KeyRing(folder).load(str(unit["name"])).keys
+
+
 def main(arguments: Sequence[str]) -> int:
     """Build and say what came out; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.build", description="Build what is flashed onto a board.")
@@ -237,12 +258,14 @@ def main(arguments: Sequence[str]) -> int:
     unit = parser.add_mutually_exclusive_group()
     unit.add_argument("--unit", type=Path, metavar="FILE", help="unit.json of this node")
     unit.add_argument("--name", help="this node's name, when nothing else differs")
+    parser.add_argument("--keys", type=Path, metavar="FOLDER", help="put this unit's key on it, from the bridge's keys")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to make")
     parser.add_argument("--json", action="store_true", help="print manifest.json")
     options = parser.parse_args(arguments)
     try:
-        built = build(options.board, _unit(options), options.out)
-    except (BuildError, BoardError, NodeFilesError, ImageError) as error:
+        chosen = _unit(options)
+        built = build(options.board, chosen, options.out, keys=_keys(options.keys, chosen))
+    except (KeysError, BuildError, BoardError, NodeFilesError, ImageError) as error:
         print(f"build: {error}", file=sys.stderr)
         return 1
     if options.json:

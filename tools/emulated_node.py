@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from host_bridge.keys import SLOTS, new_key, node_file
 from tools import boards, build
 from tools.emulated_rp2040 import EmulatedRP2040
 from tools.images import image
@@ -25,6 +26,7 @@ class EmulatedNode:
         self._folder = folder
         home = {"profile": str(profile), "speed": unit.pop("speed", 1), "start_hour": unit.pop("start_hour", 0)}
         self._unit = {"name": name, **unit}
+        self.keys = [(SLOTS[0], new_key())]  # as it left the workshop; for its bridge's KeyRing
         self._devices = [mains(self._board.board, home), *contactors(self._board.board)]
         self._emulated: EmulatedRP2040 | None = None
         folder.mkdir(parents=True, exist_ok=True)
@@ -36,7 +38,7 @@ class EmulatedNode:
             return
         self._emulated = EmulatedRP2040(
             image(self._board.manifest["IMAGE"]).path,
-            filesystem=build.filesystem(self._board, self._unit),
+            filesystem=build.filesystem(self._board, self._unit, replace={"keys.json": node_file(self.keys)}),
             filesystem_at=self._board.manifest["FILESYSTEM"]["offset"],
             ptys=("uart0",),
             speed=1.0,

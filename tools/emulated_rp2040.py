@@ -142,8 +142,8 @@ class EmulatedRP2040:
     def run(self, duration_ns: int, until: Sequence[str] = ()) -> None:
         """Let `duration_ns` pass on a stepped board.
 
-        until: any of "uart0", "uart1" (its transmitter pauses), "usb" (a packet has left), "edge" (of any pin): stop
-        early, right after the instruction that did it.
+        until: any of "uart0", "uart1" (its transmitter pauses), "usb" (a packet has left), "edge" (of any pin), "air"
+        (a radio began something at its antenna): stop early, right after the instruction that did it.
         """
         self._take(self._ask("run", ns=int(duration_ns), until=list(until)))
 

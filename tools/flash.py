@@ -191,7 +191,8 @@ def _in_words(report: dict[str, Any]) -> str:
     proof = "read back: every byte is as built" if report["verified"] else "not read back: a Pico's drive cannot be"
     if report["own_files"]:
         proof = f"read back: every file is as built; the node has added {', '.join(report['own_files'])}"
-    return f"{report['board']} at {report['place']} {done} in {report['seconds']:.1f} s; {proof}"
+    key = "\nits key, if it had one, is gone: gridnexus provision NAME --port PORT" if report["written"] else ""
+    return f"{report['board']} at {report['place']} {done} in {report['seconds']:.1f} s; {proof}{key}"
 
 
 @contextmanager

@@ -49,12 +49,13 @@ class Budget:
 
 
 def budget(board: Board, saves_a_day: int = SAVES_A_DAY, erase_cycles: int = ERASE_CYCLES) -> Budget | None:
-    """The write budget of a board with that many saves a day (0: it lasts for ever); None: it has no flash of ours.
+    """The write budget of a board with that many saves a day (0: it lasts for ever); None: it has no flash of ours, or
+    writes nothing to it, as a gateway.
 
     The blocks of our program and of a full journal are reckoned as never moved: the erases spread over the rest.
     """
     place = board.manifest["FILESYSTEM"]
-    if place is None:
+    if place is None or board.board["METER"] is None:
         return None
     block = place["block_bytes"]
     program = sum(-(-len(content) // block) for content in node_files(board, {"name": "node"}).values())

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from host_bridge import client
 from host_bridge.config import Config, load
+from host_bridge.keys import KeyRing, NodeKeys
 from host_bridge.service.auth import entry_address, load_token
 from tools import homes
 from tools.nodes import ROOT, NodesError, UnixNode, die_with_parent
@@ -43,6 +44,8 @@ class HomeNode(Protocol):
     name: str
     port: Path
 
+    @property
+    def keys(self) -> list[tuple[int, bytes]]: ...
     def start(self) -> None: ...
     def kill(self) -> None: ...
     def close(self) -> None: ...
@@ -63,6 +66,13 @@ def write_config(folder: Path, port: int, nodes: Sequence[HomeNode]) -> Path:
     path = folder / "gridnexus.toml"
     path.write_text(f'[bridge]\nname = "gridnexus demo"\nstate_dir = "state"\n\n[web]\nport = {port}\n{links}')
     return path
+
+
+def introduce(config: Config, nodes: Sequence[HomeNode]) -> None:
+    """Give the bridge of `config` the nodes' keys, as provisioning does."""
+    ring = KeyRing(config.key_folder)
+    for node in nodes:
+        ring.save(NodeKeys(node.name, node.keys))
 
 
 class BridgeProcess:
@@ -156,6 +166,7 @@ class Household:
             node.start()
             self.nodes.append(node)
         self.process = BridgeProcess(write_config(folder, free_port(port), self.nodes))
+        introduce(self.process.config, self.nodes)
         stack.callback(self.process.stop)
         self.start()
 

@@ -11,11 +11,12 @@ ENERGY_LIMIT_PPM = 1000
 _RECORDS = ("readings", "switchings", "node_events", "clocks")
 
 
-def judge(database: Path, journeys: dict[str, Journey]) -> dict[str, Any]:
+def judge(database: Path, journeys: dict[str, Journey], tick_ms: int = 0) -> dict[str, Any]:
     """Figures of a store whose bridge has ended. The profile's start hour is where each boot of a node begins.
 
     `lost`: sequences missing below the newest one of a journal. `duplicates`: measurements stored more than
     once. `energy_error_ppm`: worst home, of the energy that truly flowed in and out at its grid connection.
+    `tick_ms`: to which the times of readings are exact; the registers are whatever the link.
     """
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as db:
         known = dict(db.execute("SELECT name, id FROM nodes"))
@@ -24,7 +25,11 @@ def judge(database: Path, journeys: dict[str, Journey]) -> dict[str, Any]:
             "SELECT (SELECT count(*) FROM readings),"
             " (SELECT count(*) FROM (SELECT DISTINCT node_id, epoch, channel, node_end_ms FROM readings))"
         ).fetchone()
-        errors = {name: _energy_error_ppm(db, known[name], where) for name, where in journeys.items() if name in known}
+        errors = {
+            name: _energy_error_ppm(db, known[name], where, tick_ms)
+            for name, where in journeys.items()
+            if name in known
+        }
     return {
         "nodes": len(errors),
         "readings_stored": total,
@@ -48,7 +53,7 @@ def _lost(db: sqlite3.Connection, node_id: int) -> int:
     return lost
 
 
-def _energy_error_ppm(db: sqlite3.Connection, node_id: int, journey: Journey) -> float:
+def _energy_error_ppm(db: sqlite3.Connection, node_id: int, journey: Journey, tick_ms: int) -> float:
     """Of channel 0, over all boots of the node: registers as stored against the profile's integral.
 
     The replay begins anew with each boot. What flowed before a node metered, while it started, and what a power cut
@@ -68,7 +73,10 @@ def _energy_error_ppm(db: sqlite3.Connection, node_id: int, journey: Journey) ->
     for begin_ms, end_ms, import_mwh, export_mwh, boot in rows:
         since, until = begin_ms - (boot or 0), end_ms - (boot or 0)
         true_import, true_export = true_energy_mwh(profile, start_hour, speed, since, until)
-        wrong += abs(import_mwh - true_import) + abs(export_mwh - true_export)
+        low = true_energy_mwh(profile, start_hour, speed, since + tick_ms, until - tick_ms)
+        high = true_energy_mwh(profile, start_hour, speed, max(0, since - tick_ms), until + tick_ms)
+        for told, least, most in zip((import_mwh, export_mwh), low, high, strict=True):
+            wrong += max(0, least - told, told - most)
         flowed += true_import + true_export
     return wrong / flowed * 1e6 if flowed else 1e6
 
@@ -79,8 +87,29 @@ def of_commands(commands: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "commands_applied": sum(command["verdict"] == "applied" for command in commands),
         "commands_refused": len(refused),
+        "commands_unknown": sum(command["verdict"] == "unknown" for command in commands),
         "refusals": [f"{command['refusal']}: {command['detail']}" for command in refused],
     }
+
+
+def covered_ppm(database: Path) -> int:
+    """Of a million: how much of the time from each node's first interval to its last stored readings tell of."""
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as db:
+        told, passed = db.execute(
+            "SELECT sum(told), sum(passed) FROM (SELECT sum(duration_ms) AS told,"
+            " max(node_end_ms) - min(node_end_ms - duration_ms) AS passed"
+            " FROM readings WHERE duration_ms > 0 GROUP BY node_id, epoch, channel)"
+        ).fetchone()
+    return round(told / passed * 1e6) if passed else 0
+
+
+def is_good_by_radio(figures: dict[str, Any]) -> bool:
+    """Whether the main job was done over the air: no energy lost, all homes heard, some of them relayed, commands
+    carried out. What a batch that is still missing tells of is not energy: the registers behind it hold that."""
+    error = figures["energy_error_ppm"]
+    exact = error is not None and error < ENERGY_LIMIT_PPM
+    applied = figures["commands_applied"] > 0 and figures["commands_unknown"] == 0
+    return exact and figures["duplicates"] == 0 and applied and figures["links"]["relayed_homes"] > 0
 
 
 def is_good(figures: dict[str, Any]) -> bool:
@@ -99,4 +128,15 @@ def in_words(figures: dict[str, Any]) -> str:
         f"  energy is off by {figures['energy_error_ppm']} ppm in the worst home"
         f" (stored registers against the integral of the replayed profile)\n"
         f"  {figures['commands_applied']} commands applied, {figures['commands_refused']} refused{refusals}"
+        + (_links_in_words(figures) if "links" in figures else "")
+    )
+
+
+def _links_in_words(figures: dict[str, Any]) -> str:
+    links = figures["links"]
+    airtime = sum(links["airtime_s"].values())
+    return (
+        f"\n  {figures['covered_ppm'] / 10_000:.2f} % of the time is told of; {figures['commands_unknown']} commands"
+        f" whose fate is not known\n  simulated LoRa: {links['relayed_homes']} homes relayed,"
+        f" {links['packets_on_air']['sent']} packets, {airtime:.1f} s on air"
     )

@@ -1,8 +1,9 @@
 """The files that go onto a node: main.py, its unit, and every module that its board needs, compiled by mpy-cross.
 
 What the board needs follows from the imports, beginning with main.py's. Drivers alone are imported inside functions,
-one of several: of these go on what the board's manifest lists. main.py stays source, so that a person at the node's
-prompt can read it; modules become .mpy, on a microcontroller without their constants' names (tools/constants.py).
+one of several: of these go on what the board's manifest lists. What only a node needs, or only a board with a radio,
+goes on those alone. main.py stays source, so that a person at the node's prompt can read it; modules become .mpy, on a
+microcontroller without their constants' names (tools/constants.py).
 """
 
 import ast
@@ -13,8 +14,9 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tools import constants, slim_schema
+from tools import constants, short_names, slim_schema
 from tools.board_shape import file_of
+from tools.board_uses import radios
 from tools.boards import Board
 
 FIRMWARE = Path(__file__).resolve().parent.parent / "firmware_mpy"
@@ -61,7 +63,7 @@ def node_files(
 @functools.lru_cache(maxsize=8)
 def _folded(sources: tuple[tuple[str, bytes], ...]) -> Mapping[str, bytes]:
     try:
-        return constants.folded(dict(sources))
+        return short_names.shortened(constants.folded(dict(sources)))
     except ValueError as error:
         raise NodeFilesError(str(error)) from None
 
@@ -75,8 +77,9 @@ def _sources(board: Board, main: Path | None, replace: dict[str, bytes]) -> dict
     sources = {"main.py": _read(main or FIRMWARE / "main.py"), "board.py": _read(board.folder / "board.py")}
     wanted = [*_imports("main.py", replace.get("main.py", sources["main.py"])), *_drivers(board)]
     while wanted:
-        path = _path(wanted.pop())
-        if path not in sources:
+        module = wanted.pop()
+        path = _path(module)
+        if path not in sources and _goes_on(board, module):
             sources[path] = _read(FIRMWARE / path)
             wanted += _imports(path, replace.get(path, sources[path]))
             wanted += [".".join(Path(path).parts[:end]) for end in range(1, len(Path(path).parts))]
@@ -86,6 +89,17 @@ def _sources(board: Board, main: Path | None, replace: dict[str, bytes]) -> dict
     if _is_microcontroller(board):
         sources[SCHEMA] = slim_schema.source()
     return sources | {name: content for name, content in replace.items() if name in sources}
+
+
+def _goes_on(board: Board, module: str) -> bool:
+    """Whether a board of its kind has use for the module, and so for what that imports."""
+    if not _is_microcontroller(board):
+        return True
+    if module in ("gridnode.assemble", "gridnode.meters"):
+        return board.board["METER"] is not None
+    if module == "gridnode.gateway":
+        return "RADIO" in board.board
+    return module != "gridnode.radios" or bool(radios(board.board))
 
 
 def _drivers(board: Board) -> list[str]:

@@ -15,6 +15,8 @@ import sys
 import tty
 from pathlib import Path
 
+from host_bridge.keys import SLOTS, key_list, new_key, node_file, write_private
+
 ROOT = Path(__file__).resolve().parent.parent
 FIRMWARE = ROOT / "firmware_mpy"
 BOARD = ROOT / "boards" / "unix"
@@ -42,6 +44,14 @@ def die_with_parent() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
+def provisioned(folder: Path) -> list[tuple[int, bytes]]:
+    """The keys in a node's folder; where there are none it gets one."""
+    path = folder / "keys.json"
+    if not path.exists():
+        write_private(path, node_file([(SLOTS[0], new_key())]))
+    return key_list(json.loads(path.read_bytes()))
+
+
 class UnixNode:
     """One node program and its pseudo-terminal; `port` is what the bridge opens, as /dev/serial/by-id is.
 
@@ -57,7 +67,13 @@ class UnixNode:
         self._process: subprocess.Popen[bytes] | None = None
         self._line: tuple[int, int] | None = None  # the pseudo-terminal's ends: the node's, the bridge's
         folder.mkdir(parents=True, exist_ok=True)
+        provisioned(folder)
         self._plug_in()
+
+    @property
+    def keys(self) -> list[tuple[int, bytes]]:
+        """What it keeps now, the newest last; for its bridge's KeyRing."""
+        return provisioned(self._folder)
 
     def _plug_in(self) -> int:
         """Make the port if it is not there; return the node's end of it."""

@@ -1,7 +1,10 @@
 """Decodes a live link between a node and its bridge, or a recording of one.
 
-    python -m tools.sniff PORT [--link PATH] [--pcap FILE] [--json]      then point the bridge at the port it prints
-    python -m tools.sniff --read FILE [--json]
+    python -m tools.sniff PORT [--keys FOLDER] [--link PATH] [--pcap FILE] [--json]
+    python -m tools.sniff --read FILE [--keys FOLDER] [--json]
+
+Point the bridge at the port it prints. Without --keys (of the bridge: the folder `keys` in its state_dir) it shows
+the handshakes, and of sealed packets their lengths. With --keys it opens them, of sessions that begin while it looks.
 
 It sits in between: the bridge opens the port that is printed first, and every byte passes both ways unaltered.
 Without a bridge it shows what the node says by itself. tools/pcap.py describes the recording; to watch in Wireshark:
@@ -21,6 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
+from host_bridge.keys import KeyRing, KeysError
 from host_bridge.times import duration_s
 from tools import pcap, wire_text
 from tools.pcap import PcapError
@@ -36,12 +40,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with ExitStack() as stack:
             pieces = _recorded(stack, options.read) if options.read else _live(stack, options)
-            _show(pieces, _recorder(stack, options.pcap), options.json)
+            reader = Reader(_ring(options.keys).find if options.keys else None)
+            _show(pieces, _recorder(stack, options.pcap), options.json, reader)
     except KeyboardInterrupt:
         return DONE
     except BrokenPipeError:  # the reader of our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (TapError, PcapError, OSError) as error:
+    except (TapError, PcapError, KeysError, OSError) as error:
         print(f"gridnexus sniff: {error}", file=sys.stderr)
         return FAILED
     return DONE
@@ -57,6 +62,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--baud", type=int, default=115_200, help="of a real serial line (default: 115200)")
     parser.add_argument("--link", type=Path, metavar="PATH", help="name the bridge's port so (a symbolic link)")
     parser.add_argument("--read", type=Path, metavar="FILE", help="a recording instead of a port")
+    parser.add_argument("--keys", type=Path, metavar="FOLDER", help="open what is sealed, with the bridge's keys")
     parser.add_argument("--pcap", metavar="FILE", help="record to FILE; - is standard output, instead of lines")
     parser.add_argument("--for", dest="lasting", type=duration_s, metavar="SPAN", help="stop by itself, e.g. 10s, 5m")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
@@ -64,6 +70,16 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     if (options.port is None) == (options.read is None):
         parser.error("name the node's PORT, or a recording with --read FILE")
     return options
+
+
+def _ring(folder: Path) -> KeyRing:
+    if not folder.is_dir():
+        raise KeysError(f"{folder} is no folder: name the bridge's folder of keys, `keys` in its state_dir")
+    ring = KeyRing(folder)
+    ring.all()
+    for fault in ring.faults.values():
+        print(f"gridnexus sniff: {fault}", file=sys.stderr)
+    return ring
 
 
 def _recorded(stack: ExitStack, path: Path) -> Iterator[Piece]:
@@ -110,8 +126,7 @@ def _recorder(stack: ExitStack, name: str | None) -> BinaryIO | None:
     return out
 
 
-def _show(pieces: Iterable[Piece], recorder: BinaryIO | None, as_json: bool) -> None:
-    reader = Reader()
+def _show(pieces: Iterable[Piece], recorder: BinaryIO | None, as_json: bool, reader: Reader) -> None:
     lines: TextIO | None = None if recorder is sys.stdout.buffer else sys.stdout
     word = _object if as_json else _line
     for piece in pieces:

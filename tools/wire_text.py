@@ -6,14 +6,19 @@ Frames, packets and messages are read by gridnode.wire itself; this file only wo
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from gridnode.wire import WireError, frame, packet, schema, session
+from gridnode.wire import WireError, channel, frame, host_channel, schema, session
 from host_bridge import words
+from tools.overheard import HOST, NODE, Ear, Find, Sealed
 
-NODE, HOST = 0, 1  # who said it
+__all__ = ["HOST", "NODE", "Piece", "Reader", "Said", "Splitter", "as_object", "line", "worded"]
 SPEAKERS = ("node", "host")
 _DROPPED = {"bad_crc": "its CRC is wrong", "bad_cobs": "it is no COBS", "too_long": "too long for a frame"}
 # Ends of the wire's field names, each thousandths of a unit that people read.
 _THOUSANDTHS = {"mwh": "Wh", "mw": "W", "mvar": "var", "mva": "VA", "mv": "V", "ma": "A", "mhz": "Hz", "ms": "s"}
+HAIL = b"\x00"
+_KEY = schema.DOCUMENTS.index("key")  # whose body is shown to nobody
+_HAILS = {channel.OFFER: "OFFER", channel.CALL: "CALL", channel.WELCOME: "WELCOME"}
+_HAIL_BYTES = {channel.OFFER: channel.HAIL_BYTES, channel.CALL: 3, channel.WELCOME: channel.HAIL_BYTES}
 _WHOLE = {"s": "s", "bytes": "bytes", "ppm": "ppm", "years": "years", "days": "days"}
 
 
@@ -30,7 +35,7 @@ class Said(NamedTuple):
 
     at_ns: int
     speaker: int
-    name: str  # of the message; "" if the piece is none
+    name: str  # of the message, of a hail in capitals, "sealed" if it cannot be opened; "" if the piece is none
     fields: tuple[tuple[str, str, object], ...]  # name, kind and value, as schema.MESSAGES has them
     problem: str
 
@@ -66,35 +71,57 @@ class Splitter:
 
 
 class Reader:
-    """Pieces of both directions, in order -> what was said."""
+    """Pieces of both directions, in order -> what was said; as much of it as the keys that `find` knows open."""
 
-    def __init__(self) -> None:
+    def __init__(self, find: Find | None = None) -> None:
+        self._ear = Ear(find)
         self._decoders = (frame.FrameDecoder(), frame.FrameDecoder())
 
     def read(self, piece: Piece) -> list[Said]:
         """What `piece` completes: a message, a problem, or (an empty frame, part of a long one) nothing."""
         decoder = self._decoders[piece.speaker]
         before = {cause: getattr(decoder, cause) for cause in _DROPPED}
-        said = [_said(piece, data) for data in decoder.feed(piece.raw)]
+        said = [self._said(piece, data) for data in decoder.feed(piece.raw)]
         for cause, why in _DROPPED.items():
             if getattr(decoder, cause) > before[cause]:
                 said.append(_problem(piece, f"{len(piece.raw)} bytes that are no frame: {why}: {_start(piece.raw)}"))
         return said
 
+    def _said(self, piece: Piece, data: bytes) -> Said:
+        try:
+            if data[:1] == HAIL:
+                self._ear.hail(data)
+                return self._hail(piece, data)
+            sealed = self._ear.open(piece.speaker, data)
+            if sealed.body is None:
+                return _unopened(piece, sealed, len(data))
+            number, *values = session.decode(sealed.body)
+        except WireError as error:
+            return _problem(piece, f"a frame that is no message: {error}: {_start(data)}")
+        name, fields = schema.MESSAGES[number]
+        told = tuple((*field, value) for field, value in zip(fields, values, strict=True))
+        if number == schema.STORE and values[2] == _KEY:
+            told = tuple(("body", "text", "not shown") if field[0] == "body" else field for field in told)
+        return Said(piece.at_ns, piece.speaker, name, told, "")
 
-def _said(piece: Piece, data: bytes) -> Said:
-    try:
-        number, *values = session.decode(packet.body(data))
-    except WireError as error:
-        return _problem(piece, f"a frame that is no message: {error}: {_start(data[: -frame.CRC_BYTES])}")
-    name, fields = schema.MESSAGES[number]
-    return Said(
-        piece.at_ns,
-        piece.speaker,
-        name,
-        tuple((*field, value) for field, value in zip(fields, values, strict=True)),
-        "",
-    )
+    def _hail(self, piece: Piece, data: bytes) -> Said:
+        kind = data[:2]
+        if kind not in _HAILS or len(data) < _HAIL_BYTES[kind] or (piece.speaker == NODE) != (kind == channel.OFFER):
+            raise WireError("no hail")
+        fields: list[tuple[str, str, object]] = [("wire_version", "uint", data[2])]
+        if kind != channel.CALL:
+            offer = host_channel.offer_of(data)
+            name = offer.name if offer and offer.name else self._ear.name_of(int.from_bytes(data[4:6], "big"))
+            fields += [("slot", "uint", data[3]), ("node", "text", name), ("nonce", "bytes", bytes(data[6:14]))]
+        return Said(piece.at_ns, piece.speaker, _HAILS[kind], tuple(fields), "")
+
+
+def _unopened(piece: Piece, sealed: Sealed, size: int) -> Said:
+    fields = [("key_id", "uint", sealed.key_id), ("counter", "uint", sealed.counter), ("packet_bytes", "uint", size)]
+    told: tuple[tuple[str, str, object], ...] = tuple(fields)
+    if sealed.why:
+        told += (("why", "text", sealed.why),)
+    return Said(piece.at_ns, piece.speaker, "sealed", told, "")
 
 
 def _problem(piece: Piece, why: str) -> Said:

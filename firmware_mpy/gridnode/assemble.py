@@ -59,10 +59,12 @@ def make_dips(board, channels: list) -> list:
 
 
 def make_node(board, unit: dict, folder: str, coils: dict, meter, channels: list, journal, cause: str, pump, now):
-    """(the node, the stream to the host). `pump()` is called now and then, `now()` is node time in ms."""
+    """(the node, what to wait for: its line to the host, or None). `pump()` is called now and then, `now()` is node time in ms."""
     contactors = make_contactors(board.CONTACTORS, coils, channels, journal.locks, now())
-    from gridnode.hardware import make_stream, make_supply
-    from gridnode.link.serial import SerialLink
+    from gridnode.hardware import make_supply
+
+    pump()
+    from gridnode.wire.channel import NodeChannel
 
     pump()
     from gridnode.node.node import Identity, Node, has_documents
@@ -70,24 +72,53 @@ def make_node(board, unit: dict, folder: str, coils: dict, meter, channels: list
     pump()
     # Two boots never share their chance, not even where a chip has little of it right after power-on.
     random.seed(_chance() ^ journal.boot_epoch)
-    stream = make_stream(board, unit)
+    stream, link, make_session = _make_link(board, unit, now())
     node = Node(
         folder,
         Identity(unit["name"], board.NAME, journal.boot_epoch, journal.boot_time_ms, cause),
         meter,
         channels,
         contactors,
-        SerialLink(stream),
-        random.getrandbits,
+        link,
+        NodeChannel(unit["name"], _load_keys(folder), journal.boot_epoch, random.getrandbits),
         journal,
         unit.get("interval_s", 60),
         max([spec["max_hold_s"] for spec in board.CONTACTORS]),
         make_supply(board),
         getattr(gc, "mem_free", None),  # CPython has none
+        make_session,
     )
     if has_documents(folder):
         node.load_documents()
     return node, stream
+
+
+def _make_link(board, unit: dict, now_ms: int) -> tuple:
+    """(what to wait for, None: nothing; the link; what makes the session over it). unit.json may have its own link."""
+    spec = unit.get("link", board.LINK)
+    if "region" in spec:
+        from gridnode.radios import radio_link
+
+        return (None,) + radio_link(spec, unit, random.getrandbits, now_ms)
+    from gridnode.hardware import make_stream
+    from gridnode.link.serial import SerialLink
+    from gridnode.wire.node_session import NodeSession
+
+    stream = make_stream(board, unit)
+    return stream, SerialLink(stream), NodeSession
+
+
+def _load_keys(folder: str) -> list:
+    from gridnode.node.keys import load_keys
+
+    try:
+        keys = load_keys(folder)
+        if not keys:
+            print("gridnexus: no key, so no host can use this node: gridnexus provision gives it one")
+        return keys
+    except ValueError as error:
+        print("gridnexus: %s" % error)
+        return []
 
 
 def quicken(board, meter, contactors: list, channels: list):

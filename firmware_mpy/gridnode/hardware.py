@@ -11,6 +11,10 @@ def make_stream(board, unit: dict):
         from gridnode.drivers.uart import UartStream
 
         return UartStream(spec["id"], spec["baud"], spec["tx"], spec["rx"])
+    if driver == "usb":
+        from gridnode.drivers.usb_stream import UsbStream
+
+        return UsbStream()
     if driver == "pty":
         from gridnode.drivers.pseudo_terminal import PseudoTerminal
 

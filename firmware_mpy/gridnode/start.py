@@ -71,6 +71,10 @@ def run(folder: str, coils: dict, on_chip: bool, cause: str, feed):
     clock = Clock(on_chip)
     with open(folder + "/unit.json") as file:
         unit = json.load(file)
+    if board.METER is None:
+        from gridnode.gateway import run as run_gateway
+
+        run_gateway(board, unit, clock.now, feed)
     from gridnode.meters import make_meter
 
     meter, channels = make_meter(board, unit, coils, clock.now)
@@ -95,7 +99,7 @@ def run(folder: str, coils: dict, on_chip: bool, cause: str, feed):
         _loop(clock, node, None, meter, stream, feed, None, lambda now_ms: node.settled or now_ms >= rest_ms)
         panel = add_rest(board, folder, node, meter, channels, clock.now())
         del add_rest, board, unit
-        _forget("assemble", "hardware", "meters", "coils")
+        _forget("assemble", "hardware", "meters", "coils", "node.keys", "radios")
         _loop(clock, node, panel, meter, stream, feed, vitals, _never)
     finally:
         meter.close()
@@ -104,11 +108,11 @@ def run(folder: str, coils: dict, on_chip: bool, cause: str, feed):
 def _forget(*names):
     """What was needed to make the node gives its memory back."""
     sys.modules.pop("board")
-    package = sys.modules["gridnode"]
     for name in names:
+        package, _, module = ("gridnode." + name).rpartition(".")
         sys.modules.pop("gridnode." + name, None)
-        if hasattr(package, name):
-            delattr(package, name)
+        if hasattr(sys.modules[package], module):
+            delattr(sys.modules[package], module)
 
 
 def _never(now_ms) -> bool:
@@ -117,7 +121,8 @@ def _never(now_ms) -> bool:
 
 def _loop(clock, node, panel, meter, stream, feed, vitals, until):
     poller = select.poll()
-    poller.register(getattr(stream, "pollable", stream), select.POLLIN)
+    if stream:  # a radio is looked at each step
+        poller.register(getattr(stream, "pollable", stream), select.POLLIN)
     said = ""  # of the meter's fault
     gc.collect()
     if hasattr(gc, "threshold"):

@@ -11,6 +11,7 @@ from host_bridge.model import StoreError
 from host_bridge.service.api import Api, store_unreadable
 from host_bridge.service.auth import Guard, load_token
 from host_bridge.service.documents import Documents
+from host_bridge.service.links import Links
 
 if TYPE_CHECKING:
     from host_bridge.dispatch import Dispatch
@@ -24,6 +25,7 @@ def create_app(config: Config, fleet: "Fleet", dispatch: "Dispatch", store: "Sto
         title="gridnexus", version=__version__, openapi_url="/api/openapi.json", docs_url=None, redoc_url=None
     )
     app.include_router(Documents(fleet, dispatch).router())
+    app.include_router(Links(fleet).router())
     app.include_router(Api(config, fleet, dispatch, store, events).router())
     app.add_exception_handler(StoreError, store_unreadable)
     app.add_middleware(Guard, token=load_token(config.token_file), port=config.web.port)

@@ -59,6 +59,7 @@ class ChannelBody(BaseModel):
     current_rms_ma: int | None = None
     frequency_mhz: int | None = None
     quality: int | None = None
+    clock_error_ms: int | None = Field(default=None, description="time_ms is right to +- this")
 
 
 class ContactorBody(BaseModel):

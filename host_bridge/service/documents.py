@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from gridnode.wire import schema
+from host_bridge.keys import KeysError
 from host_bridge.model import LinkState
 from host_bridge.service.api import answer_code
 from host_bridge.service.bodies import CommandBody
@@ -32,6 +33,14 @@ class StoreRequest(BaseModel):
     body: str = Field(
         max_length=2 * schema.BLOB_MAX, pattern="^([0-9a-f]{2})*$", description="hex; empty: the one before"
     )
+    reason: str = Field("", max_length=200)
+
+
+class RotateRequest(BaseModel):
+    """Why a node gets a new key."""
+
+    model_config = ConfigDict(extra="forbid")
+
     reason: str = Field("", max_length=200)
 
 
@@ -64,6 +73,7 @@ class Documents:
             "/documents/{document}", self.store, methods=["POST"], response_model=StoredBody, responses=codes
         )
         router.add_api_route("/measure", self.measure, methods=["GET"])
+        router.add_api_route("/key", self.rotate, methods=["POST"], response_model=CommandBody, responses=codes)
         return router
 
     async def fetch(self, node: str, document: Name) -> DocumentBody:
@@ -82,6 +92,17 @@ class Documents:
         if stored is not None:
             body.version, body.digest = stored.version, stored.digest.hex()
         return JSONResponse(body.model_dump(), answer_code(command))
+
+    async def rotate(self, node: str, request: RotateRequest) -> JSONResponse:
+        """Give the node a new key, made here; the answer names its slot and fingerprint, never the key.
+
+        Codes as for /api/commands; 409 too where this bridge holds no key of the node's.
+        """
+        try:
+            command = await self._dispatch.rotate(node, asked_by="api", reason=request.reason)
+        except KeysError as error:
+            raise HTTPException(409, str(error)) from None
+        return JSONResponse(CommandBody.of(command).model_dump(), answer_code(command))
 
     async def measure(
         self,

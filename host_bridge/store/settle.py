@@ -23,6 +23,8 @@ Ids = tuple[int, int]  # node_id, epoch
 class _Clock(NamedTuple):
     shift_ms: int  # Unix time minus node time
     is_sure: bool
+    node_time_ms: int  # when it was known to +- error_ms; the bound grows by 100 ppm of the time from there
+    error_ms: int
 
 
 def settle(db: sqlite3.Connection, ids: Ids, sequence: int, beyond: int) -> int:
@@ -80,12 +82,13 @@ def _border(db: sqlite3.Connection, which: str, where: str, ids: Ids, *bounds: i
 def _clock(db: sqlite3.Connection, ids: Ids, first: int, end: int) -> _Clock | None:
     """Of the boot; else the next one's, as if the node had not been off in between."""
     begin = _border(db, "max", "<= ?", ids, first) or 0
-    find = "SELECT unix_ms - node_time_ms FROM clocks WHERE (node_id, epoch) = (?, ?) AND sequence >= ?"
+    columns = "unix_ms - node_time_ms, node_time_ms, error_ms"
+    find = f"SELECT {columns} FROM clocks WHERE (node_id, epoch) = (?, ?) AND sequence >= ?"
     own = db.execute(f"{find} AND sequence < ? ORDER BY sequence DESC LIMIT 1", (*ids, begin, end)).fetchone()
     if own is not None:
-        return _Clock(own[0], True)
+        return _Clock(own[0], True, *own[1:])
     later = db.execute(f"{find} ORDER BY sequence LIMIT 1", (*ids, end)).fetchone()
-    return None if later is None else _Clock(later[0], False)
+    return None if later is None else _Clock(later[0], False, *later[1:])
 
 
 def _set_times(db: sqlite3.Connection, ids: Ids, first: int, end: int, clock: _Clock | None) -> None:
@@ -97,6 +100,12 @@ def _set_times(db: sqlite3.Connection, ids: Ids, first: int, end: int, clock: _C
         db.execute(
             f"UPDATE {table} SET {unix_time} = {node_time} + ?, quality = quality & ? WHERE {which} AND quality & 512",
             (clock.shift_ms, keep, *ids, first, end),
+        )
+    if clock.is_sure:
+        bound = "? + abs(node_end_ms - ?) / 10000"
+        db.execute(
+            f"UPDATE readings SET clock_error_ms = {bound} WHERE {which} AND clock_error_ms IS NULL",
+            (clock.error_ms, clock.node_time_ms, *ids, first, end),
         )
     for table in ("switchings", "node_events"):
         same = "(r.node_id, r.epoch, r.sequence) = (e.node_id, e.epoch, e.sequence)"

@@ -91,8 +91,14 @@ _SECOND = (
     ),
 )
 
+# How well times are known.
+_THIRD = (
+    "ALTER TABLE readings ADD COLUMN clock_error_ms INTEGER",
+    "ALTER TABLE clocks ADD COLUMN error_ms INTEGER NOT NULL DEFAULT 0",
+)
+
 # One step a schema version: a file of version n gets STEPS[n:]. Never change a step that was released; add one.
-STEPS: list[Sequence[str]] = [_FIRST, _SECOND]
+STEPS: list[Sequence[str]] = [_FIRST, _SECOND, _THIRD]
 
 # What is carried over from a damaged file, as far as it can be read; raw readings stay in it.
 ESSENTIAL = ("nodes", "journals", "registers")

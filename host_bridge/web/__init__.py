@@ -31,7 +31,7 @@ def add_pages(
     async def page(request: Request) -> None:
         ui.add_head_html(f"<style>{style}</style><script>{script}</script>")
         ui.add_body_html(drawings)
-        tab = Page(config, fleet.views, dispatch, store, events, today)
+        tab = Page(config, fleet.views, dispatch, store, events, today, fleet.airs)
         await tab.load()
         tab.build(request.cookies.get("gridnexus_scheme", "auto"))
 

@@ -1,7 +1,7 @@
 """The page, top to bottom, for one browser tab: built once, then brought up to date every second."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -10,12 +10,13 @@ from nicegui import ui
 
 from host_bridge.config import Config
 from host_bridge.events import EventLog
-from host_bridge.model import Event, NodeView, StoreError
+from host_bridge.model import Air, Event, NodeView, StoreError
 from host_bridge.web.banner import Banner
 from host_bridge.web.charts import DayChart, LiveChart, bin_words, home_color
 from host_bridge.web.elements import Text, attribute, box, glyph, mark
 from host_bridge.web.event_list import MOST_SHOWN, EventList
 from host_bridge.web.homes import HomeCard, shape
+from host_bridge.web.link_map import LinkMap
 from host_bridge.web.node_table import NodeTable
 from host_bridge.web.overview import Overview
 from host_bridge.web.today import Today
@@ -33,7 +34,8 @@ SCHEMES: dict[str, tuple[bool | None, str]] = {
 
 
 class Page:
-    """`views` are the fleet's; commands go through `dispatch`; `today` is shared by all tabs."""
+    """`views` are the fleet's; commands go through `dispatch`; `today` is shared by all tabs; `airs()` tells of
+    the radios."""
 
     def __init__(
         self,
@@ -43,9 +45,10 @@ class Page:
         store: "Store",
         events: EventLog,
         today: Today,
+        airs: Callable[[], list[Air]],
     ) -> None:
         self._config, self._views, self._dispatch, self._zone = config, views, dispatch, config.zone
-        self._store, self._events, self._today = store, events, today
+        self._store, self._events, self._today, self._airs = store, events, today, airs
         self._older_events: list[Event] = []
         self._cards: dict[str, HomeCard] = {}
 
@@ -63,6 +66,9 @@ class Page:
                 with _Panel("Today", "") as today:
                     self._day_chart = DayChart(self._zone)
                 self._day_note = today.note
+            with _Panel("Radio links", "hops, margin and airtime") as links:
+                self._map = LinkMap()
+            self._links_panel, self._links_note = links.section, links.note
             with _Panel("Nodes", "links, clocks and counters") as nodes:
                 self._nodes = NodeTable()
             self._nodes_panel = nodes.section
@@ -120,6 +126,12 @@ class Page:
         self._day_chart.tick(self._today.bars)
         self._day_note.show(f"energy of all homes, each bar {bin_words(self._today.bars)}")
         self._nodes.tick(dict(sorted(self._views.items())), now_ms)
+        airs = self._airs()
+        mark(self._links_panel, hidden=not airs)
+        if airs:
+            simulated = ", simulated LoRa" if any(air.is_simulated for air in airs) else ""
+            self._links_note.show(f"hops, margin and airtime{simulated}")
+            self._map.tick(homes, airs)
         self._event_list.tick([*self._older_events, *self._events.recent])
 
     def _tick_cards(self, homes: Mapping[str, NodeView], colors: Mapping[str, str], now_ms: int) -> None:

@@ -6,7 +6,9 @@ Here it is one fault for each chip; every fault through a node, and its end, is 
 import pytest
 
 from gridnode.wire import schema
+from hil.bench import KEYS, UNIT
 from hil.host import Host
+from host_bridge.keys import node_file
 from tests.emulator.test_meters_on_a_pi import CHIPS, GAINS, NO_ANSWER, THREE, UNBELIEVABLE
 from tests.tools.meter_boards import metering
 from tools import boards, build
@@ -31,7 +33,8 @@ class Pico:
 
     def __init__(self, board, device):
         place = board.manifest["FILESYSTEM"]["offset"]
-        disk = build.filesystem(board, {"name": "chips"})
+        self.keys = KEYS
+        disk = build.filesystem(board, {"name": UNIT}, replace={"keys.json": node_file(KEYS)})
         found = image(board.manifest["IMAGE"]).path
         self.chip = EmulatedRP2040(found, filesystem=disk, filesystem_at=place, devices=[device])
 

@@ -5,14 +5,16 @@ from gridnode.metering.window import SAMPLE
 from gridnode.node.node import Identity, Node
 from gridnode.node.ring import Ring
 from gridnode.switching.contactor import Contactor
-from gridnode.wire import cbor, packet, schema
-from gridnode.wire.frame import FrameDecoder
-from gridnode.wire.session import decode
+from gridnode.wire import cbor, schema
+from gridnode.wire.channel import NodeChannel
+from gridnode.wire.host_channel import CALL_PACKET, HostChannel
+from gridnode.wire.session import QUIET_MS, decode
 
 RATE_HZ = 1000
 WINDOW_MS = 200
 MIN_ON_MS, MIN_OFF_MS, MAX_HOLD_S = 3_000, 3_000, 900
 HOST_SESSION = 12
+NAME, KEY = "home-01", b"k" * 32
 CREDIT = 4096
 
 
@@ -46,27 +48,31 @@ class Meter:
 
 
 class Link:
-    """What the node sent, as messages in `sent`; `incoming` are packets for it."""
+    """What the node sent: messages in `sent`, offers in `offers`; `incoming` are packets for it."""
 
     def __init__(self):
         self.idle = True
         self.incoming = []
         self.sent = []
+        self.offers = []
+        self.host = HostChannel(NAME, [(1, KEY)])
 
-    def receive(self):
+    def receive(self, now_ms):
         found, self.incoming = self.incoming, []
         return found
 
-    def flush(self):
+    def flush(self, now_ms):
         pass
 
-    def send(self, frame, length):
-        self.sent.append(unframed(frame, length))
+    def send(self, packet, length, urgent):
+        packet = bytes(packet[:length])
+        if packet[0]:
+            self.sent.append(self.opened(packet))
+        else:
+            self.offers.append(packet)
 
-
-def unframed(frame, length):
-    (raw,) = FrameDecoder().feed(bytes(frame[:length]))
-    return decode(packet.body(raw))
+    def opened(self, packet):
+        return decode(self.host.open(packet)[0])
 
 
 class Kept(Ring):
@@ -117,12 +123,11 @@ class Bench:
         self.contactor.boot(0)
         self.channels = [Channel("grid", Window(3_600_000)), Channel("pv", Window(-1_800_000))]
         self._numbers = 1000
-        self._writer = packet.Writer()
         self.ring = Kept(records, self.random())
         self.node = Node(
-            "nowhere", Identity("home-01", "bench board", 6, 0, "brown-out"), Meter(self.channels), self.channels,
-            [self.contactor], self.link, self.random, self.ring, interval_s, MAX_HOLD_S,
-            failing,
+            "nowhere", Identity(NAME, "bench board", 6, 0, "brown-out"), Meter(self.channels), self.channels,
+            [self.contactor], self.link, NodeChannel(NAME, [(1, KEY)], 6, self.random), self.ring, interval_s,
+            MAX_HOLD_S, failing,
         )  # fmt: skip
 
     def random(self, bits=30):
@@ -139,15 +144,28 @@ class Bench:
 
     def say(self, message):
         """A message to the node; what it sent in answer."""
-        length = self._writer.message(message)
-        self.link.incoming += FrameDecoder().feed(bytes(self._writer.frame[:length]))
+        return self.bring(self.link.host.message(message))
+
+    def bring(self, packet):
+        self.link.incoming.append(packet)
         before = len(self.link.sent)
         self.node.step(self.now_ms)
         return self.link.sent[before:]
 
+    def agree(self):
+        """Keys with its host; the HELLO that follows."""
+        if not self.link.offers:
+            self.node.step(self.now_ms)
+        answer = self.link.host.offered(self.link.offers[-1])
+        if answer is None:  # taken before
+            self.run(self.now_ms + QUIET_MS + 1000)
+            self.bring(CALL_PACKET)
+            answer = self.link.host.offered(self.link.offers[-1])
+        (hello,) = self.bring(answer)
+        return hello
+
     def welcome(self, next_sequence=0, credit=CREDIT):
-        self.say([schema.CALL, HOST_SESSION])
-        hello = self.of(schema.HELLO)[-1]
+        hello = self.agree()
         self.session = hello[10] ^ HOST_SESSION
         return self.say(
             [schema.WELCOME, schema.digest(), hello[10], HOST_SESSION, self.ring.epoch, next_sequence, 0, credit]
@@ -225,8 +243,8 @@ def test_an_interval_is_saved_before_it_is_told():
     bench.welcome()
     told = []
 
-    def send(frame, length):
-        message = unframed(frame, length)
+    def send(packet, length, urgent):
+        message = bench.link.opened(bytes(packet[:length])) if packet[0] else [0]
         if message[0] == schema.INTERVAL:
             told.append(message[1])
             assert message[1] < bench.ring.saved_next, message
@@ -252,10 +270,12 @@ def test_a_reading_that_goes_bad_is_told_once_and_so_is_that_it_is_good_again():
 def test_the_time_of_day_is_recorded_when_it_is_heard_and_when_it_jumps():
     bench = Bench()
     bench.welcome()
-    for unix_ms in (1_800_000_000_000, 1_800_000_000_100, 1_800_000_100_000):
-        bench.say([schema.PING, bench.session, 1, unix_ms])
-    clocks = [record[2:] for record in bench.records(schema.CLOCK)]
-    assert clocks == [[0, 1_800_000_000_000], [0, 1_800_000_100_000]]
+    clocks = []
+    for later_ms in (0, 4, 100_000, 100_001):  # only the second time that says so is believed
+        bench.say([schema.PING, bench.session, 1, 1_800_000_000_000 + later_ms, bench.now_ms, 5])
+        clocks.append([record[2:] for record in bench.records(schema.CLOCK)])
+    first, jumped = [0, 1_800_000_000_000, 5], [0, 1_800_000_100_001, 5]
+    assert clocks == [[first], [first], [first], [first, jumped]]
 
 
 def test_intervals_abut_and_their_energy_is_that_of_the_registers():
@@ -293,14 +313,14 @@ def test_after_a_long_pause_there_is_one_long_interval_and_none_is_made_up():
 # Reports
 
 
-def test_without_a_host_it_says_hello_and_keeps_its_records():
+def test_without_a_host_it_offers_itself_and_keeps_its_records():
     bench = Bench()
     bench.run(10_000)
-    assert {message[0] for message in bench.link.sent} == {schema.HELLO}
-    assert 9 <= len(bench.link.sent) <= 11
-    (hello,) = bench.say([schema.CALL, HOST_SESSION])
+    assert bench.link.sent == []
+    assert 9 <= len(bench.link.offers) <= 11
+    hello = bench.agree()
     assert hello[2:8] == [schema.digest(), "home-01", "bench board", hello[5], 6, "brown-out"]
-    assert hello[12:] == [bench.ring.epoch, 0, bench.ring.next, 2, MAX_HOLD_S, ["grid", "pv"], ["heater"]]
+    assert hello[12:] == [bench.ring.epoch, 0, bench.ring.next, 2, MAX_HOLD_S, ["grid", "pv"], ["heater"], 0]
     assert bench.ring.next == 6 + 2 * 5
 
 
@@ -349,9 +369,10 @@ def test_a_ring_that_overflowed_says_from_where_it_has_records():
     bench = Bench(records=8)
     bench.run(20_000)
     assert (bench.ring.dropped, bench.ring.oldest) == (18, 18)
-    (hello,) = bench.say([schema.CALL, HOST_SESSION])
+    sent = bench.welcome()
+    (hello,) = bench.of(schema.HELLO)
     assert hello[13:15] == [18, 26]
-    sent = bench.welcome() + bench.run(20_100)
+    sent += bench.run(20_100)
     (floor,) = [message for message in sent if message[0] == schema.FLOOR]
     assert floor == [schema.FLOOR, bench.ring.epoch, 18]
     assert [message[1] for message in sent if message[0] in schema.RELIABLE] == list(range(18, 26))
@@ -494,7 +515,7 @@ def test_a_node_whose_names_do_not_fit_one_hello_does_not_start():
                 channels,
                 [],
                 bench.link,
-                bench.random,
+                NodeChannel(NAME, [], 6, bench.random),
                 bench.ring,
                 2,
                 MAX_HOLD_S,

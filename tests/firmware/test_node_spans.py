@@ -12,14 +12,14 @@ def run(bench, until_ms):
     """In long steps, with a host that is heard."""
     while bench.now_ms < until_ms:
         bench.now_ms += 500
-        bench.say([schema.PING, bench.session, bench.now_ms, UNIX_MS + bench.now_ms])
+        bench.say([schema.PING, bench.session, bench.now_ms, UNIX_MS + bench.now_ms, bench.now_ms, 3])
         bench.link.sent = bench.of(schema.AGGREGATE)  # the rest would fill MicroPython's heap
 
 
 def test_ten_minutes_are_those_of_the_clock_and_told_when_they_are_whole():
     bench = Bench(interval_s=600)
     bench.welcome()
-    bench.say([schema.PING, bench.session, 1, UNIX_MS])
+    bench.say([schema.PING, bench.session, 1, UNIX_MS, 0, 3])
     bench.say([schema.MEASURE, bench.session, 1, 0, schema.SPANS.index("10 min")])
     run(bench, 30_000 + LONG_MS - 1_000)
     assert not bench.of(schema.AGGREGATE)

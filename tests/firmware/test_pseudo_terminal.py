@@ -10,7 +10,9 @@ import serial
 
 from gridnode.drivers.pseudo_terminal import PseudoTerminal
 from gridnode.link.serial import SerialLink
-from gridnode.wire import packet, schema
+from gridnode.wire.frame import CRC_BYTES
+from gridnode.wire.host_channel import CALL_PACKET
+from host_bridge.link import framed
 
 EVERY_BYTE = bytes(range(256))
 
@@ -94,19 +96,19 @@ def test_what_nobody_took_is_not_told_to_the_next_bridge(terminal, tmp_path):
 
 def test_frames_go_on_after_a_time_without_a_bridge(terminal, tmp_path):
     link = SerialLink(terminal)
-    writer = packet.Writer()
-    for number in range(2000):  # more than the kernel keeps
+    packet = bytearray(CALL_PACKET) + bytes(CRC_BYTES)
+    for _ in range(2000):  # more than the kernel keeps
         if link.idle:
-            link.send(writer.frame, writer.message([schema.PING, 1, number]))
+            link.send(bytearray(50), 40)
     assert not link.idle
     with bridge(tmp_path) as port:
-        call = bytes(writer.frame[: writer.message([schema.CALL, 77])])
+        call = framed(CALL_PACKET)
         port.write(call)
         assert select.select([terminal], [], [], 5)[0]
-        packets = link.receive()
-        link.flush()
-        assert link.idle and len(packets) == 1
-        link.send(call, len(call))
+        packets = link.receive(0)
+        link.flush(0)
+        assert link.idle and packets == [CALL_PACKET]
+        link.send(packet, len(CALL_PACKET))
         assert port.read_until(call).endswith(call)
 
 

@@ -91,7 +91,7 @@ class Bridge:
         self.config.bridge.state_dir = state_dir
         self.views = {"home-01": home()}
         self.dispatch, self.store, self.events = FakeDispatch(), FakeStore(), EventLog()
-        fleet = SimpleNamespace(views=self.views)
+        fleet = SimpleNamespace(views=self.views, airs=list, strangers=0)
         self.app = create_app(self.config, fleet, self.dispatch, self.store, self.events)
         self.token = load_token(self.config.token_file)
 

@@ -7,6 +7,7 @@ from host_bridge import fleet as fleet_module
 from host_bridge.events import EventLog
 from host_bridge.fleet import Fleet
 from tests.host.background import beside
+from tests.host.wire_peer import Keys
 
 STALE_S = 0.15
 
@@ -24,7 +25,8 @@ class FleetKit:
         self.gate = asyncio.Event()
         self.gate.set()
         self.gates = {}
-        self.fleet = Fleet(self.events, self.kept.append, self._received, self._floor, STALE_S)
+        self.keys = Keys(*peers)
+        self.fleet = Fleet(self.events, self.kept.append, self._received, self._floor, STALE_S, self.keys)
         for peer in peers:
             self.fleet.add(peer.transport)
 

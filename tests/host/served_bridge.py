@@ -72,6 +72,7 @@ class ServedBridge:
         self.events, self.store = EventLog(), MemoryStore(readings)
         self.store.events = self._events
         self.views = {view.name: view for view in views}
+        self.airs = []  # of its radios
         self.asked = []
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -86,9 +87,9 @@ class ServedBridge:
         self._server = None
 
     def start(self):
-        fleet = SimpleNamespace(views=self.views, remote=self._remote)
+        fleet = SimpleNamespace(views=self.views, remote=self._remote, airs=lambda: self.airs, strangers=3)
         dispatch = Dispatch(
-            fleet, self.config.dispatch, self.events, self.store.save_command, self.store.update_command
+            fleet, self.config.dispatch, self.events, self.store.save_command, self.store.update_command, None
         )
         app = create_app(self.config, fleet, dispatch, self.store, self.events)
         settings = uvicorn.Config(

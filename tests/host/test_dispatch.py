@@ -45,7 +45,7 @@ class Door:
     def __init__(self, kit, peer):
         self.kit, self.peer, self.audit = kit, peer, Audit()
         self.config = DispatchConfig(max_hold_s=600, answer_within_ms=80)
-        self.dispatch = Dispatch(kit.fleet, self.config, kit.events, self.audit.save, self.audit.update)
+        self.dispatch = Dispatch(kit.fleet, self.config, kit.events, self.audit.save, self.audit.update, None)
 
     async def ask(self, target="closed", hold_s=60, node="home-01", contactor="heater"):
         return await self.dispatch.request(node, contactor, target, hold_s, asked_by="test", reason="why not")
@@ -241,7 +241,7 @@ def test_a_restart_of_the_node_ends_unknown_and_the_request_is_not_made_again(go
         await door.kit.until(door.requests)
         sent = len(door.requests())
         peer.restart()
-        peer.say(peer.greeting())
+        peer.greet()
         assert outcome(await asking) == ("unknown", None)
         peer.reason = "none"
         await door.kit.ticks(20)
@@ -333,7 +333,7 @@ def test_a_contactor_that_goes_while_a_closing_is_noted_gets_nothing(go):
         asking = asyncio.create_task(door.ask())
         await door.kit.ticks(1)
         peer.restart(contactors=["pump"])
-        peer.say(peer.greeting())
+        peer.greet()
         await door.kit.until(lambda: door.kit.views["home-01"].contactors == ("pump",))
         door.audit.gate.set()
         assert outcome(await asking) == ("refused", "unknown contactor")

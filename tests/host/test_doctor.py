@@ -19,6 +19,7 @@ from gridnode.wire import schema
 from host_bridge import cli, doctor, ports
 from host_bridge.client import Bridge
 from host_bridge.config import Config, LinkConfig, WebConfig, parse
+from host_bridge.keys import KeyRing, NodeKeys, address_of
 from host_bridge.model import ContactorReport, LinkState, Vitals
 from tests.host.served_bridge import ServedBridge, home
 
@@ -97,6 +98,43 @@ def test_token_file(tmp_path):
     path.unlink()
     path.mkdir()
     assert only(doctor.token_file(path)).level == "problem"
+
+
+def test_the_nodes_keys(tmp_path):
+    folder = tmp_path / "keys"
+    assert only(doctor.keys(folder, 0)).level == "ok"
+    missing = only(doctor.keys(folder, 1))
+    assert missing.level == "warning" and "gridnexus provision" in missing.cure
+    assert not folder.exists()  # it changes nothing
+    ring = KeyRing(folder)
+    ring.save(NodeKeys("home-1", [(1, bytes(32))]))
+    assert only(doctor.keys(folder, 1)) == ("ok", "keys", f"{folder}, 1 nodes have a key", "")
+    few = only(doctor.keys(folder, 2))
+    assert few.level == "warning" and "2 links are configured" in few.text and "gridnexus provision" in few.cure
+    (folder / "home-1.json").chmod(0o644)
+    bad = only(doctor.keys(folder, 1))
+    assert bad.level == "problem" and bad.cure.startswith(f"chmod 600 {folder / 'home-1.json'}")
+    folder.chmod(0o750)
+    assert only(doctor.keys(folder, 1)) == (
+        "problem", "keys", f"{folder}: other users of this machine can reach the keys", f"chmod 700 {folder}"
+    )  # fmt: skip
+
+
+def test_two_nodes_with_one_address_are_told(tmp_path):
+    ring = KeyRing(tmp_path / "keys")
+    names = {}
+    for number in range(100_000):
+        name = f"n{number}"
+        other = names.setdefault(address_of(name), name)
+        if other != name:
+            break
+    for each, made in ((other, other), (name, "x")):  # copied in by hand: the ring itself refuses the second
+        ring.save(NodeKeys(made, [(1, bytes(32))]))
+        text = (ring.folder / f"{made}.json").read_text().replace(f'"{made}"', f'"{each}"')
+        (ring.folder / f"{made}.json").write_text(text)
+        (ring.folder / f"{made}.json").rename(ring.folder / f"{each}.json")
+    told = [finding for finding in doctor.keys(ring.folder, 0) if finding.level == "warning"]
+    assert len(told) == 1 and other in told[0].text and name in told[0].text and "--rename" in told[0].cure
 
 
 def database(path, journal="wal", rows=2000):
@@ -281,7 +319,9 @@ def bridge(tmp_path):
     skewed.clock_offset_ms = -9000.0
     quiet = home("home-1")
     quiet.counters = {"frames": 100_000, "dropped_cobs": 3}
-    served = ServedBridge(tmp_path, quiet, stale, strange, noisy, skewed)
+    keyless = home("loop://6")
+    keyless.link_state, keyless.counters = LinkState.CONNECTING, {"unknown": 7, "readings": 0}
+    served = ServedBridge(tmp_path, quiet, stale, strange, noisy, skewed, keyless)
     yield served.start()
     served.stop()
 
@@ -297,6 +337,7 @@ def test_what_the_bridge_says_of_its_nodes(bridge, capsys):
         ("node home-3", "problem", "speaks a schema that this bridge does not know"),
         ("node home-4", "warning", "line errors: dropped_crc 40"),
         ("node home-5", "warning", "its clock has moved -9000 ms"),
+        ("node loop://6", "problem", "connecting: a node speaks there whose key is not kept here"),
     } <= said
     assert [each["level"] for each in findings if each["subject"] == "node home-1"] == ["ok"]
     assert any(each["subject"] == "bridge" and each["level"] == "ok" for each in findings)

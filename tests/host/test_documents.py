@@ -6,7 +6,7 @@ import hashlib
 import httpx
 import pytest
 
-from gridnode.wire import schema
+from gridnode.wire import host_session, schema
 from host_bridge import node as node_module
 from host_bridge import questions
 from host_bridge.config import Config, DispatchConfig
@@ -82,7 +82,7 @@ class Door:
         config = Config()
         config.bridge.state_dir = state_dir
         within = DispatchConfig(answer_within_ms=60)
-        self.dispatch = Dispatch(kit.fleet, within, kit.events, self.audit.save, self.audit.update)
+        self.dispatch = Dispatch(kit.fleet, within, kit.events, self.audit.save, self.audit.update, None)
         self._app = create_app(config, kit.fleet, self.dispatch, None, kit.events)
         self._token = load_token(config.token_file)
 
@@ -234,7 +234,7 @@ def test_a_node_without_a_clock_aligns_to_its_own_time(go, monkeypatch):
     async def course(door):
         remote = door.kit.fleet.remote("home-01")
         ten = schema.SPANS.index("10 min")
-        monkeypatch.setattr(node_module, "wall_ms", lambda: DAY_MS + 100_000)
+        monkeypatch.setattr(remote, "_wall_ms", lambda: DAY_MS + 100_000)
         assert remote.whole_in_ms(0, ten) == 1_100_000
         monkeypatch.setattr(node_module, "CLOCK_SET_MS", 1 << 60)
         assert abs(remote.whole_in_ms(0, ten) - 1_190_000) < 5_000  # its clock stands at 10 s
@@ -389,10 +389,14 @@ def test_an_answer_of_another_kind_is_not_taken_for_one(go):
 
 @pytest.mark.parametrize(("unix_ms", "told"), [(1_500_000_000_000, 0), (1_800_000_000_000, 1_800_000_000_000)])
 def test_the_node_is_told_the_time_of_day_unless_this_clock_was_never_set(go, monkeypatch, unix_ms, told):
-    monkeypatch.setattr(node_module, "wall_ms", lambda: unix_ms)
+    monkeypatch.setattr(host_session, "PING_EVERY_MS", 20)
 
     async def course(door):
-        await door.kit.until(lambda: door.peer.of(schema.PING))
-        assert door.peer.of(schema.PING)[0][3] == told
+        monkeypatch.setattr(door.kit.fleet.links[0].remote, "_wall_ms", lambda: unix_ms)
+        pings = len(door.peer.of(schema.PING))
+        await door.kit.until(lambda: len(door.peer.of(schema.PING)) > pings + 2)
+        _, _, _, said_ms, node_time_ms, error_ms = door.peer.of(schema.PING)[-1]
+        assert said_ms == told
+        assert not told or (abs(node_time_ms - 10_000) < 5_000 and error_ms < 5_000)  # its clock stands at 10 s
 
     go(course)

@@ -140,6 +140,7 @@ def test_commands_are_counted_with_the_words_of_their_refusal():
     assert judge.of_commands(commands) == {
         "commands_applied": 1,
         "commands_refused": 1,
+        "commands_unknown": 1,
         "refusals": ["hold out of range: the hold must be from 1 to 900 s"],
     }
 

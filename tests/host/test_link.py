@@ -5,14 +5,14 @@ from contextlib import suppress
 
 import pytest
 
-from gridnode.wire import schema
 from host_bridge import link as link_module
+from host_bridge.channels import Channels
 from host_bridge.events import EventLog
-from host_bridge.link import Link
+from host_bridge.link import Link, framed
 from host_bridge.model import LinkState, NodeView
 from host_bridge.node import RemoteNode
 from host_bridge.transport import LinkError
-from tests.host.wire_peer import Peer
+from tests.host.wire_peer import Keys, Peer
 
 
 class Port:
@@ -64,7 +64,10 @@ def clock(monkeypatch):
 def linked(port):
     events = EventLog()
     view = NodeView("port", "port")
-    remote = RemoteNode(view, 7, lambda record: None, lambda *_: True, lambda remote: None, lambda *_: None)
+    channels = Channels("port", Keys(Peer()), lambda *_: None)
+    remote = RemoteNode(
+        view, 7, lambda record: None, lambda *_: True, lambda remote: None, lambda *_: None, channels, lambda *_: None
+    )
     return Link(port, remote, events), events
 
 
@@ -196,11 +199,13 @@ def test_an_open_link_calls_its_node_and_answers_what_comes(clock):
         peer = Peer()
         peer.mute = True
         peer.hear(port.sent)
-        assert peer.heard == [[schema.CALL, 7]]
+        assert peer.calls == 1
+        agree(peer, port)
         port.received(peer.frame(peer.greeting()))
+        before = len(port.sent)
         link.remote.welcome(0, ())
         link.flush(clock.now_ms)
-        assert len(port.sent) > 0 and link.remote.heard_ms == clock.now_ms
+        assert len(port.sent) > before and link.remote.heard_ms == clock.now_ms
 
     go(course)
 
@@ -210,6 +215,8 @@ def test_a_closed_link_sends_nothing_and_forgets_the_session(clock):
         link, port, _, turn = start((True, "gone"), (False, "no such port"))
         await turn()
         peer = Peer()
+        peer.mute = True
+        agree(peer, port)
         port.received(peer.frame(peer.greeting()) + peer.frame(peer.greeting())[:20])
         link.remote.welcome(0, ())
         port.let_fail.set()
@@ -221,6 +228,14 @@ def test_a_closed_link_sends_nothing_and_forgets_the_session(clock):
         assert link.remote.session.receiver is None and not link.is_open
 
     go(course)
+
+
+def agree(peer, port):
+    """Keys, of the peer and the bridge behind the port."""
+    before = len(port.sent)
+    port.received(framed(peer.offer()))
+    peer.hear(port.sent[before:])
+    assert peer.channel.sealed
 
 
 def garbage_course(clock, garbage, good_too):
@@ -236,7 +251,7 @@ def garbage_course(clock, garbage, good_too):
             if second < 25:
                 port.received(garbage)
             if second >= 25 or good_too:
-                port.received(b"\x00" + peer.frame(peer.live(0, 5)))
+                port.received(b"\x00" + framed(peer.offer()))
             link.watch(clock.now_ms)
         told_of.extend(events.recent)
 
@@ -264,7 +279,7 @@ def test_a_rare_bad_frame_is_not_worth_an_event(clock):
         peer = Peer()
         for second in range(60):
             clock.now_ms += 1000
-            port.received(peer.frame(peer.live(0, 5)) * 5)
+            port.received(framed(peer.offer()) * 5)
             if second % 4 == 0:
                 port.received(b"\x05ab\x00")
             link.watch(clock.now_ms)

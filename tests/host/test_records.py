@@ -49,6 +49,21 @@ def test_a_reading_of_this_boot_has_its_time_by_the_session(read):
     assert (reading.time_ms, reading.node_end_ms, reading.quality) == (SHIFT + BOOT_MS, BOOT_MS, schema.CLIPPED)
 
 
+def test_the_bound_of_a_time_is_the_wider_of_what_the_node_and_the_host_know(view):
+    reader = RecordReader()
+    reader.boot_time_ms = BOOT_MS
+
+    def bound(k, error_ms):
+        reading = reader.read(list(interval(3, BOOT_MS, schema.CLIPPED | k << schema.CLOCK_SHIFT)), view, 9, 0, error_ms)
+        assert reading.quality == schema.CLIPPED
+        return reading.clock_error_ms
+
+    assert (bound(0, 30), bound(5, 30), bound(4, 30), bound(31, 0)) == (30, 32, 30, 1 << 31)
+    assert reader.read([schema.REGISTERS, 4, 1, BOOT_MS, 17, 4], view, 9, 0, 25).clock_error_ms == 25
+    former = interval(3, BOOT_MS - 1, 5 << schema.CLOCK_SHIFT)
+    assert reader.read(list(former), view, 9, 0, 30).clock_error_ms is None
+
+
 def test_what_a_former_boot_recorded_has_a_guess_that_says_so(read):
     before = BOOT_MS - 1
     assert read(*interval(3, before, schema.CLIPPED)).quality == schema.CLIPPED | UNSURE
@@ -65,7 +80,7 @@ def test_events_clocks_and_what_was_skipped(read):
         "home-01", 9, 7, "sag", 1, SHIFT + BOOT_MS + 5, BOOT_MS + 5, 198_240, 340, 0,
         Event(SHIFT + BOOT_MS + 5, "warning", "sag", "home-01", "heater: voltage sag to 198.2 V for 0.34 s"),
     )  # fmt: skip
-    assert read(schema.CLOCK, 8, 5, 6) == ClockRecord("home-01", 9, 8, 5, 6)
+    assert read(schema.CLOCK, 8, 5, 6, 40) == ClockRecord("home-01", 9, 8, 5, 6, 40)
     assert read(schema.SKIPPED, 9) == Skipped("home-01", 9, 9)
 
 

@@ -35,8 +35,8 @@ def boot(sequence, told=None, unsure=True):
     return NodeEvent(*NODE, sequence, "boot", 0, START + at_ms + OFF, at_ms, 4, 0, quality, told)
 
 
-def clock(sequence, shift_ms=START):
-    return ClockRecord(*NODE, sequence, sequence * MINUTE, sequence * MINUTE + shift_ms)
+def clock(sequence, shift_ms=START, error_ms=0):
+    return ClockRecord(*NODE, sequence, sequence * MINUTE, sequence * MINUTE + shift_ms, error_ms)
 
 
 def sag(sequence, told=None, unsure=True, guess_ms=OFF):
@@ -89,6 +89,12 @@ def test_readings_of_a_former_boot_get_the_time_of_its_clock(path):
     assert [row.quality for row in raw] == [0, 0, CLIPPED, 0]
     assert [row.start_ms for row in minutes] == [START + n * MINUTE for n in range(6)]  # all in their own minutes
     assert sum(row.energy_import_mwh for row in minutes) == 5 * 60
+
+
+def test_the_bound_of_a_settled_time_is_the_clocks_and_grows_from_there(path):
+    course = [boot(0), late(1, OFF), late(2, OFF), clock(3, error_ms=40), late(4, OFF)]
+    _, raw, _, _ = stored(path, *course, boot(5, unsure=False), reading(6, clock_error_ms=9), rolled=4)
+    assert [row.clock_error_ms for row in raw] == [52, 46, 46, 9]  # 100 ppm of a minute is 6 ms
 
 
 def test_what_came_while_its_boot_lasted_keeps_its_time(path):

@@ -1,16 +1,26 @@
 """The node's end of a link, message by message: it says what a test wants said, and keeps what it heard."""
 
-from gridnode.wire import packet, schema
+import random
+import tempfile
+from pathlib import Path
+
+from gridnode.wire import WireError, schema
+from gridnode.wire.channel import NodeChannel
 from gridnode.wire.frame import FrameDecoder
 from gridnode.wire.session import decode
+from host_bridge.keys import KeyRing, NodeKeys
+from host_bridge.link import framed
 from host_bridge.transport.loopback import Loopback
+
+KEY = bytes(range(32))
 
 HELLO_FIELDS = [name for name, _ in schema.MESSAGES[schema.HELLO][1]]
 FOREIGN = b"\x01\x02\x03\x04\x05\x06\x07\x08"  # the digest of a schema that nobody here knows
 
 
 class Peer:
-    """`hello` holds the fields of HELLO by name. It answers CALL and PING by itself unless `mute`.
+    """`hello` holds the fields of HELLO by name. It offers itself when called, greets under new keys and answers PING
+    by itself unless `mute`; its key is KEY.
 
     `url` and `transport`: a loopback link to give to a fleet. `heard`: every message from the bridge, in order.
     """
@@ -32,7 +42,7 @@ class Peer:
             "node_time_ms": 10_000,
             "boot_time_ms": 0,
             "node_session": 77,
-            "receive_buffer_bytes": 263,
+            "receive_buffer_bytes": 320,
             "journal_epoch": 9,
             "oldest_sequence": 0,
             "next_sequence": 0,
@@ -40,28 +50,66 @@ class Peer:
             "max_hold_s": 900,
             "channels": ["grid", "heater"],
             "contactors": ["heater", "pump"],
+            "batch": 0,
         }
         self.hello.update(hello)
         self._host_session = 0
-        self._writer = packet.Writer()
         self._decoder = FrameDecoder()
+        self.calls = 0  # hails that were heard
+        self.channel = self._new_channel()
+
+    def _new_channel(self):
+        return NodeChannel(self.hello["node"], [(1, KEY)], self.hello["boot_epoch"], random.getrandbits)
 
     # Bytes
 
+    def offer(self) -> bytes:
+        """A packet."""
+        return bytes(self.channel.packet[: self.channel.offer()])
+
+    def packet(self, message) -> bytes:
+        return bytes(self.channel.packet[: self.channel.message(message)])
+
     def frame(self, message) -> bytes:
-        return bytes(self._writer.frame[: self._writer.message(message)])
+        return framed(self.packet(message))
 
     def hear(self, data):
         for raw in self._decoder.feed(data):
-            message = decode(packet.body(raw))
+            self.take(raw)
+
+    def take(self, raw):
+        """A packet from the bridge."""
+        pairs = self.channel.pairs
+        try:
+            body = self.channel.open(raw)
+        except WireError:
+            return  # counted there
+        if body is not None:
+            message = decode(body)
             self.heard.append(message)
             if message[0] in (schema.CALL, schema.WELCOME):
                 self._host_session = message[1] if message[0] == schema.CALL else message[3]
             if not self.mute:
                 self._answer(message)
+        elif self.channel.pairs != pairs:
+            if not self.mute:
+                self.say(self.greeting())
+        else:
+            self.calls += 1
+            if not self.mute:
+                self.transport.peer_send(framed(self.offer()))
 
     def say(self, message):
-        self.transport.peer_send(self.frame(message))
+        """Lost before keys were agreed on."""
+        if self.channel.sealed:
+            self.transport.peer_send(self.frame(message))
+
+    def greet(self):
+        """HELLO, and before it an OFFER where there are no keys."""
+        if self.channel.sealed:
+            self.say(self.greeting())
+        else:
+            self.transport.peer_send(framed(self.offer()))
 
     def _answer(self, message):
         if message[0] == schema.CALL:
@@ -86,6 +134,7 @@ class Peer:
         self.hello["node_session"] += 1
         self.hello["journal_epoch"] += 1
         self.hello.update(changes)
+        self.channel = self._new_channel()
 
     @staticmethod
     def interval(sequence, channel=0, end_ms=5_000):
@@ -113,3 +162,13 @@ class Peer:
         session = self.session if session is None else session
         answer = [int(reason == "none"), schema.REASONS.index(reason), request[4], 0, 1_500]
         return [schema.OUTCOME, session, request[2], *answer]
+
+
+class Keys(KeyRing):
+    """A ring of these peers' keys, in a folder that goes with it."""
+
+    def __init__(self, *peers):
+        self._scratch = tempfile.TemporaryDirectory()
+        super().__init__(Path(self._scratch.name) / "keys")
+        for name in {peer.hello["node"] for peer in peers} | {"home-01", "home-02", "home-03"}:
+            self.save(NodeKeys(name, [(1, KEY)]))

@@ -67,8 +67,9 @@ class Served:
         self.events = events = EventLog()
         events.add("info", "node online", "is online", "home-1")
         remote = SimpleNamespace(view=self.view, command=self._command)
-        fleet = SimpleNamespace(views={"home-1": self.view}, links=[], remote=lambda name: remote)
-        dispatch = Dispatch(fleet, self.config.dispatch, events, self.store.save_command, self.store.update_command)
+        fleet = SimpleNamespace(views={"home-1": self.view}, links=[], remote=lambda name: remote, airs=list, strangers=0)
+        store = self.store
+        dispatch = Dispatch(fleet, self.config.dispatch, events, store.save_command, store.update_command, None)
         app = create_app(self.config, fleet, dispatch, self.store, events)
         add_pages(app, self.config, fleet, dispatch, self.store, events)
         self._server = uvicorn.Server(uvicorn.Config(app, port=self.config.web.port, log_level="error"))

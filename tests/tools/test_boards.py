@@ -13,8 +13,8 @@ from tools.boards import BoardError, price_eur
 from tools.chips import CHIPS
 from tools.node_files import FIRMWARE, node_files
 
-ALL = ["esp32_c3_devkit", "esp32_devkit", "pi_gpio", "rpi_pico", "rpi_pico_w", "unix"]
-FLASHED = ["esp32_c3_devkit", "esp32_devkit", "rpi_pico", "rpi_pico_w"]
+ALL = ["esp32_c3_devkit", "esp32_devkit", "lora_gateway", "pi_gpio", "rpi_pico", "rpi_pico_lora", "rpi_pico_w", "unix"]
+FLASHED = ["esp32_c3_devkit", "esp32_devkit", "lora_gateway", "rpi_pico", "rpi_pico_lora", "rpi_pico_w"]
 
 
 def test_these_boards_are_there():
@@ -216,25 +216,43 @@ class Absent:
         raise NoChip
 
 sys.path.insert(0, sys.argv[1])
-for module in ("machine", "rp2", "uctypes"):
+for module in ("machine", "rp2", "uctypes", "cryptolib"):
     sys.modules[module] = Absent()
 for name in ("ticks_ms", "ticks_us", "ticks_diff"):
     setattr(time, name, Absent())
 import board
-from gridnode import coils, hardware, meters
+from gridnode import coils, hardware, start
 from gridnode.drivers import chip
-for make in (
-    lambda: coils.make_coils(board),
-    lambda: meters.make_meter(board, {}, {}, int),
-    lambda: hardware.make_stream(board, {}),
-    lambda: hardware.make_panel(board, []),
-    lambda: hardware.make_supply(board),
-):
+wanted = [lambda: coils.make_coils(board)]
+if board.METER:
+    from gridnode import assemble, meters
+    wanted.append(lambda: meters.make_meter(board, {}, {}, int))
+    wanted.append(lambda: hardware.make_panel(board, []))
+    wanted.append(lambda: hardware.make_supply(board))
+else:
+    from gridnode import gateway
+    sys.modules["micropython"] = Absent()
+radio = board.LINK if "region" in board.LINK else getattr(board, "RADIO", None)
+if radio:
+    from gridnode import radios
+    wanted.append(lambda: radios.make_radio(radio, {}, 0))
+    wanted.append(lambda: radios.radio_link(radio, {"name": "home"}, int, 0))
+if radio is not board.LINK:
+    wanted.append(lambda: hardware.make_stream(board, {}))
+for make in wanted:
     try:
         make()
     except NoChip:
         pass
 """
+
+
+def test_only_boards_with_a_radio_carry_what_it_takes():
+    carried = {name: set(node_files(boards.load(name), None)) for name in ("rpi_pico", "rpi_pico_lora", "lora_gateway")}
+    radio, metering = "gridnode/link/lora.mpy", "gridnode/metering/window.mpy"
+    assert [radio in carried[name] for name in carried] == [False, True, True]
+    assert [metering in carried[name] for name in carried] == [True, True, False]
+    assert ["gridnode/gateway.mpy" in carried[name] for name in carried] == [False, False, True]
 
 
 @pytest.mark.parametrize("name", FLASHED)
@@ -248,3 +266,20 @@ def test_every_module_that_the_literals_call_for_is_on_the_node(name, tmp_path):
     command = [sys.executable, "-I", "-c", WIRES_THE_BOARD, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"sck": 18', '"sck": 17', "LINK: sck is 17; SPI 0 can use 2, 6, 18, 22"),
+        ('"bus": 0', '"bus": 2', "LINK: bus is 2; there is SPI 0, 1 on this chip"),
+        ('"dio0": 21', '"dio0": 22', "BUTTON: pin is 22, which LINK: dio0 uses already"),
+        ('"reset": 20,', "", "LINK: reset is missing"),
+        ('"region": "EU868"', '"region": "EU433"', "LINK: region is 'EU433'; it must be one of 'EU868', 'US915'"),
+        ('"power_dbm": 14', '"power_dbm": 21', "the SX1276 gives 20 at most"),
+        ('"power_dbm": 14', '"power_dbm": 23', "LINK: power_dbm is 23"),
+        ('"driver": "sx1276"', '"driver": "sx1262"', "LINK: busy is missing"),
+    ],
+)
+def test_what_is_wrong_with_a_radio_is_said(tmp_path, old, new, words):
+    assert words in said(tmp_path, "rpi_pico_lora", "board.py", old, new)

@@ -18,41 +18,61 @@ import pytest
 import serial
 
 from gridnode.wire import frame, schema
+from host_bridge.keys import KeyRing, NodeKeys, address_of
+from tests.wire import sealed
 from tests.wire.messages import TYPICAL, everything
-from tests.wire.vector_files import layers
+from tests.wire.vector_files import FROM_HOST, KEY, NAME, SLOT, agreement, framed, layers
 from tools import pcap, sniff
 from tools.tap import Tap, TapError
 from tools.wire_text import HOST, NODE, Piece, Reader, Splitter, as_object, line
 
 SECOND = 1_000_000_000
-SAID_BY_HOST = {schema.WELCOME, schema.CALL, schema.ACK, schema.PING, schema.REQUEST}
-SAID_BY_HOST |= {schema.STORE, schema.FETCH, schema.MEASURE}
+HELLO = layers(TYPICAL[0], 0)[2]
+OFFER, WELCOME = (
+    framed(bytes.fromhex(agreement()[name])) for name in ("offer", "welcome")
+)  # of the session that `layers` seals for
 
 
 def pieces_of(messages):
     """One piece for each message, a second apart."""
     return [
-        Piece(at * SECOND, HOST if message[0] in SAID_BY_HOST else NODE, layers(message, at)[2])
+        Piece(at * SECOND, HOST if message[0] in FROM_HOST else NODE, layers(message, at)[2])
         for at, message in enumerate(messages)
     ]
 
 
-def lines(pieces):
-    reader = Reader()
+def known(*keys, name=NAME):
+    """The keys of one node, as KeyRing.find gives them."""
+    return lambda address: [NodeKeys(name, list(keys))] if address == address_of(name) else []
+
+
+KNOWN = known((SLOT, KEY))
+
+
+def reader(find=KNOWN):
+    """A Reader that has heard how the session came about."""
+    reader = Reader(find)
+    assert [said.name for said in reader.read(Piece(0, NODE, OFFER))] == ["OFFER"]
+    assert [said.name for said in reader.read(Piece(0, HOST, WELCOME))] == ["WELCOME"]
+    return reader
+
+
+def lines(pieces, reader):
     return [line(said, lambda at_ns: f"{at_ns // SECOND:02}") for piece in pieces for said in reader.read(piece)]
 
 
 GOLDEN = """\
-00 node -> hello     wire_version=2 schema_digest={digest} node=home-1 board=unix firmware=0.1.0 boot_epoch=3 \
-reset_cause="power on" node_time=12.345 s boot_time=12.000 s node_session=987654321 receive_buffer=263 bytes \
+00 node -> hello     wire_version=3 schema_digest={digest} node=home-1 board=unix firmware=0.1.0 boot_epoch=3 \
+reset_cause="power on" node_time=12.345 s boot_time=12.000 s node_session=987654321 receive_buffer=320 bytes \
 journal_epoch=55555 oldest_sequence=0 next_sequence=17 interval=60 s max_hold=900 s channels=grid,pv \
-contactors=heater
+contactors=heater batch=0
 01 host => welcome   schema_digest={digest} node_session=987654321 host_session=424242 journal_epoch=55555 \
 next_sequence=9 bitmap=5 credit=4096 bytes
 02 host => call      host_session=424242
 03 host => ack       journal_epoch=55555 next_sequence=10 bitmap=0 credit=4096 bytes
 04 node -> floor     journal_epoch=55555 oldest_sequence=7
-05 host => ping      session=987509979 host_time=3600.000 s unix=1767225600.000 s
+05 host => ping      session=987509979 host_time=3600.000 s unix=1767225600.000 s \
+node_time=12.345 s error=0.002 s
 06 node -> pong      host_time=3600.000 s node_time=12.399 s
 07 host => request   session=987509979 command=1 contactor=0 target=closed hold=900 s expires=15.345 s
 08 node -> outcome   session=987509979 command=1 result=applied reason=none state=closed hold_remaining=900.000 s \
@@ -77,7 +97,7 @@ dwell_remaining=29.000 s
 tripped)
 17 node -> event     sequence=14 event=sag index=0 node_time=3664.000 s value=183400 duration=0.120 s (channel 0: \
 voltage sag to 183.4 V for 0.12 s)
-18 node -> clock     sequence=15 node_time=3664.500 s unix=1767225664.500 s
+18 node -> clock     sequence=15 node_time=3664.500 s unix=1767225664.500 s error=0.003 s
 19 node -> skipped   sequence=16
 20 node -> vitals    node_time=3665.000 s heap_free=131072 bytes saves=61 flash=17 years journal=63 days \
 plan_version=4 plan_until_unix=1767312000 s calibration_version=2 clock_known=1
@@ -102,24 +122,25 @@ ppm current_thd=0 ppm voltage_h1=0.000 V voltage_h2=0.000 V voltage_h3=0.000 V v
 V voltage_h6=0.000 V voltage_h7=0.000 V voltage_h8=0.000 V voltage_h9=0.000 V current_h1=0.000 A current_h2=0.000 A \
 current_h3=0.000 A current_h4=0.000 A current_h5=0.000 A current_h6=0.000 A current_h7=0.000 A current_h8=0.000 A \
 current_h9=0.000 A
-30 node -> aggregate session=987509979 command=7 reason=none channel=0 span="10 min" node_time=3600.000 s \
+30 host => want      journal_epoch=55555 first_group=40 bitmap=536870917
+31 node -> aggregate session=987509979 command=7 reason=none channel=0 span="10 min" node_time=3600.000 s \
 active_power=1204.000 W reactive_power=-0.010 var apparent_power=1204.000 VA voltage_rms=230.100 V \
 current_rms=5.232 A frequency=49.987 Hz quality=good
 """
 
 
 def test_every_message_is_one_line_with_units_and_words():
-    assert lines(pieces_of(TYPICAL)) == GOLDEN.replace("{digest}", schema.digest().hex()).splitlines()
+    assert lines(pieces_of(TYPICAL), reader()) == GOLDEN.replace("{digest}", schema.digest().hex()).splitlines()
 
 
 def test_every_message_at_its_limits_is_one_line():
     messages = [message for _, message in everything()]
-    told = lines(pieces_of(messages))
+    told = lines(pieces_of(messages), reader())
     assert len(told) == len(messages) and not [each for each in told if "!" in each]
 
 
 def test_for_programs_the_fields_are_those_of_the_wire():
-    (said,) = Reader().read(pieces_of([TYPICAL[11]])[0])
+    (said,) = reader().read(pieces_of([TYPICAL[11]])[0])
     fields = dict(zip([name for name, _ in schema.MESSAGES[schema.INTERVAL][1]], TYPICAL[11][1:], strict=True))
     assert json.loads(json.dumps(as_object(said))) == {
         "at_ns": 0, "from": "node", "message": "interval", "fields": fields,
@@ -130,15 +151,19 @@ def test_for_programs_the_fields_are_those_of_the_wire():
     ("raw", "told"),
     [
         (b"Traceback: MemoryError\0", "23 bytes that are no frame: it is no COBS: 54 72 61"),
-        (layers(TYPICAL[6], 0)[2].replace(b"\x36", b"\x37"), "no frame: its CRC is wrong"),
-        (layers([schema.CALL, 1, 2], 0)[2], "no message: wrong number of fields: call"),
-        (layers(TYPICAL[6], 0)[2].replace(b"unsealed", b"sealed??"), "its CRC is wrong"),
+        (HELLO[:9] + bytes([HELLO[9] ^ 1]) + HELLO[10:], "no frame: its CRC is wrong"),
+        (layers([schema.FLOOR, 1], 0)[2], "no message: wrong number of fields: floor"),
+        (framed(b"\x10short"), "no message: garbled"),
+        (framed(b"\x40" + bytes(20)), "no message: garbled"),
+        (framed(b"\x00\x04" + bytes(20)), "no message: no hail"),
+        (WELCOME, "no message: no hail"),  # said by a node
+        (framed(b"\x00\x01\x03"), "no message: no hail"),
         (b"x" * 400 + b"\0", "too long for a frame"),
     ],
 )
 def test_what_is_no_message_is_told_with_its_cause_and_its_bytes(raw, told):
     pieces = Splitter(NODE).feed(raw, 0)
-    (only,) = lines(pieces)
+    (only,) = lines(pieces, reader())
     assert only.startswith("00 node -> ! ") and told in only
     assert len(only) < 200
 
@@ -146,7 +171,7 @@ def test_what_is_no_message_is_told_with_its_cause_and_its_bytes(raw, told):
 def test_a_node_cannot_command_the_terminal():
     hello = [*TYPICAL[0]]
     hello[3], hello[7] = "\x1b[2Jx\r\n", "\u202egood\x07"
-    (only,) = lines(pieces_of([hello]))
+    (only,) = lines(pieces_of([hello]), reader())
     assert only.isprintable() and r"node=\x1b[2Jx\r\n" in only and r"\u202egood\x07" in only
 
 
@@ -167,10 +192,96 @@ def test_pieces_joined_are_the_bytes_and_none_is_longer_than_a_frame():
 
 def test_a_frame_in_two_pieces_is_one_message():
     whole = layers(TYPICAL[10], 0)[2]
-    reader = Reader()
-    assert reader.read(Piece(0, NODE, whole[:7])) == []
-    assert reader.read(Piece(0, HOST, layers(TYPICAL[5], 0)[2]))[0].name == "ping"  # the other direction is apart
-    assert reader.read(Piece(0, NODE, whole[7:]))[0].name == "registers"
+    ear = reader()
+    assert ear.read(Piece(0, NODE, whole[:7])) == []
+    assert ear.read(Piece(0, HOST, layers(TYPICAL[5], 0)[2]))[0].name == "ping"  # the other direction is apart
+    assert ear.read(Piece(0, NODE, whole[7:]))[0].name == "registers"
+
+
+# What is sealed
+
+
+def only(reader, speaker, raw):
+    (said,) = reader.read(Piece(0, speaker, raw))
+    return line(said, lambda _: "00")
+
+
+@pytest.mark.parametrize(
+    ("find", "why"),
+    [
+        (None, ""),
+        (known((SLOT, bytes(32))), ' why="not of the sessions heard, or altered"'),
+        (known((SLOT + 1, KEY)), ' why="no key for it here"'),
+        (known((SLOT, KEY), name="home-2"), ' why="no key for it here"'),
+    ],
+)
+def test_without_the_key_hails_and_lengths_are_shown_and_nothing_else(find, why):
+    heard = reader(find)
+    size = len(layers(TYPICAL[10], 9)[1])
+    assert only(heard, NODE, layers(TYPICAL[10], 9)[2]) == (
+        f"00 node -> sealed    key_id=1 counter=9 packet={size} bytes{why}"
+    )
+    name = find(address_of(NAME))[0].name if find and find(address_of(NAME)) else f"{address_of(NAME):04x}"
+    nonce = agreement()["node_nonce"]
+    assert only(heard, NODE, OFFER) == f"00 node -> OFFER     wire_version=3 slot=1 node={name} nonce={nonce}"
+    blank = framed(bytes.fromhex(agreement()["offer_of_a_blank_node"]))
+    assert only(heard, NODE, blank) == f"00 node -> OFFER     wire_version=3 slot=0 node={NAME} nonce={nonce}"
+    assert only(heard, HOST, framed(bytes.fromhex(agreement()["call"]))) == "00 host => CALL      wire_version=3"
+
+
+def test_a_session_that_began_before_is_told_so():
+    assert 'why="its handshake was not heard"' in only(Reader(known((SLOT, KEY))), NODE, HELLO)
+
+
+def test_an_altered_packet_is_not_shown_as_a_message():
+    packet = bytearray(layers(TYPICAL[10], 9)[1])
+    packet[4] ^= 1
+    assert "or altered" in only(reader(), NODE, framed(packet))
+    assert "or altered" in only(reader(), HOST, layers(TYPICAL[10], 9)[2])  # a node's packet, sent back to it
+
+
+def test_what_a_node_says_without_a_session_is_opened_too_also_after_one():
+    node, host = sealed.node_channel(), sealed.host_channel()
+    heard = Reader(known((1, sealed.KEY), name=sealed.NAME))
+
+    def said(length):
+        return heard.read(Piece(0, NODE, framed(node.packet[:length])))[0].name
+
+    assert said(node.offer()) == "OFFER"
+    assert said(node.message(TYPICAL[10], lone=True)) == "registers"
+    node.open(host.offered(bytes(node.packet[: node.offer()])))
+    assert said(node.message(TYPICAL[11], lone=True)) == "interval"
+
+
+def test_a_new_key_is_followed_once_it_is_in_the_folder_and_never_shown(tmp_path):
+    ring, new = KeyRing(tmp_path / "keys"), b"n" * 32
+    ring.save(NodeKeys(sealed.NAME, [(1, sealed.KEY)]))
+    node, host, heard = sealed.node_channel(), sealed.host_channel(), Reader(ring.find)
+    for speaker, packet in zip((NODE, HOST, NODE), sealed.joined(node, host), strict=True):
+        heard.read(Piece(0, speaker, framed(packet)))
+    store = host.message([schema.STORE, 1, 1, schema.DOCUMENTS.index("key"), b"\x82\x02\x58\x20" + new, 9])
+    (said,) = heard.read(Piece(0, HOST, framed(store)))
+    shown = line(said, str) + json.dumps(as_object(said))
+    assert said.name == "store" and "document=key" in shown and 'body="not shown"' in shown
+    assert new.hex()[:8] not in shown and "nnnn" not in shown
+    ring.add(sealed.NAME, 2, new)
+    node.add_key(2, new)
+    host.use_keys(ring.load(sealed.NAME).keys)
+    offer = bytes(node.packet[: node.offer()])
+    for speaker, packet in ((NODE, offer), (HOST, host.offered(offer))):
+        heard.read(Piece(0, speaker, framed(packet)))
+        node.open(packet) if speaker == HOST else None
+    assert heard.read(Piece(0, NODE, framed(node.packet[: node.message(TYPICAL[10])])))[0].name == "registers"
+
+
+def test_a_folder_of_keys_that_is_none_or_open_to_others_is_told(tmp_path, capsys):
+    recording = tmp_path / "link.pcap"
+    with recording.open("wb") as out:
+        pcap.begin(out)
+    for folder, told in ((tmp_path / "none", "is no folder"), (tmp_path, "chmod 700")):
+        tmp_path.chmod(0o755)
+        assert sniff.main(["--read", str(recording), "--keys", str(folder)]) == 1
+        assert told in capsys.readouterr().err
 
 
 # Recordings
@@ -221,14 +332,21 @@ def test_a_recording_is_shown_as_the_link_was(tmp_path, capsys):
     path = tmp_path / "link.pcap"
     with path.open("wb") as out:
         pcap.begin(out)
-        for piece in pieces_of(TYPICAL):
+        for piece in (Piece(0, NODE, OFFER), Piece(0, HOST, WELCOME), *pieces_of(TYPICAL)):
             pcap.write(out, piece)
-    assert sniff.main(["--read", str(path)]) == 0
+    ring = KeyRing(tmp_path / "keys")
+    ring.save(NodeKeys(NAME, [(SLOT, KEY)]))
+    keys = ["--keys", str(ring.folder)]
+    assert sniff.main(["--read", str(path), *keys]) == 0
     shown = capsys.readouterr().out.splitlines()
     midnight = datetime.fromtimestamp(0)
-    assert shown[0].startswith(f"{midnight:%H:%M:%S}.000 node -> hello") and len(shown) == len(TYPICAL)
+    assert shown[2].startswith(f"{midnight:%H:%M:%S}.000 node -> hello") and len(shown) == len(TYPICAL) + 2
+    assert sniff.main(["--read", str(path), *keys, "--json"]) == 0
+    told = [json.loads(each)["message"] for each in capsys.readouterr().out.splitlines()]
+    assert told[:4] == ["OFFER", "WELCOME", "hello", "welcome"]
     assert sniff.main(["--read", str(path), "--json"]) == 0
-    assert [json.loads(each)["message"] for each in capsys.readouterr().out.splitlines()][:2] == ["hello", "welcome"]
+    told = [json.loads(each)["message"] for each in capsys.readouterr().out.splitlines()]
+    assert told == ["OFFER", "WELCOME"] + ["sealed"] * len(TYPICAL)
 
 
 # The tap
@@ -370,17 +488,17 @@ def test_the_command_shows_and_records_a_live_link(cable, tmp_path):
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
     ) as process:
         assert str(name) in process.stderr.readline()
-        os.write(cable.ours, layers(TYPICAL[0], 0)[2])
-        assert "node -> hello" in process.stdout.readline()
+        os.write(cable.ours, OFFER)
+        assert "node -> OFFER" in process.stdout.readline()
         with serial.Serial(str(name)) as bridge:
-            bridge.write(layers(TYPICAL[1], 0)[2] + b"half a fra")
-            assert "host => welcome" in process.stdout.readline()
+            bridge.write(WELCOME + b"half a fra")
+            assert "host => WELCOME" in process.stdout.readline()
             until(lambda: b"half a fra" in cable.read())
         process.send_signal(2)
         assert process.wait(20) == 0, process.stderr.read()
     with recording.open("rb") as file:
         pieces = list(pcap.read(file))
-    assert [piece.raw for piece in pieces] == [layers(TYPICAL[0], 0)[2], layers(TYPICAL[1], 0)[2], b"half a fra"]
+    assert [piece.raw for piece in pieces] == [OFFER, WELCOME, b"half a fra"]
     assert [piece.speaker for piece in pieces] == [NODE, HOST, HOST]
 
 

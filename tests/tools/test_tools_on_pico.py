@@ -8,7 +8,10 @@ import time
 
 import pytest
 
-from tools import boards, build, images, push
+from gridnode.wire.frame import FrameDecoder
+from gridnode.wire.host_channel import HostChannel, offer_of
+from host_bridge.keys import KeyRing
+from tools import boards, build, images, provision, push
 from tools.board_prompt import BoardPrompt
 from tools.emulated_rp2040 import EmulatedRP2040
 from tools.node_files import node_files
@@ -61,3 +64,32 @@ def test_mpremote_as_people_use_it(pico):
     assert said.stdout.strip() == "rp2"
     listed = subprocess.run([*command, "fs", "ls"], capture_output=True, text=True, timeout=60, check=True).stdout
     assert "main.py" in listed and "gridnode/" in listed
+
+
+def offers(link, slot, seconds=30):
+    """The next OFFER of that slot that a node says on its link."""
+    decoder, deadline = FrameDecoder(), time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        data = os.read(link, 4096) if select.select([link], [], [], 1)[0] else b""
+        for packet in decoder.feed(data):
+            offer = offer_of(packet)
+            if offer is not None and offer.slot == slot:
+                return packet
+    raise AssertionError(f"no offer of slot {slot}")
+
+
+def test_a_blank_pico_says_so_gets_its_key_over_its_usb_and_offers_it(tmp_path, capsys):
+    ring = KeyRing(tmp_path / "keys")
+    files = build.filesystem(BOARD, {"name": "home-1"})
+    with EmulatedRP2040(images.image("RPI_PICO").path, filesystem=files, ptys=("uart0", "usb"), speed=1.0) as pico:
+        link = os.open(pico.ports["uart0"], os.O_RDWR | os.O_NOCTTY)
+        try:
+            assert offer_of(offers(link, slot=0)).name == "home-1"
+            assert provision.main(["home-1", "--port", str(pico.ports["usb"]), "--keys", str(ring.folder)]) == 0
+            keys = ring.load("home-1").keys
+            packet = offers(link, slot=1)
+        finally:
+            os.close(link)
+        assert HostChannel("home-1", keys).offered(packet) is not None
+        assert HostChannel("home-1", [(1, bytes(32))]).offered(packet) is None
+        assert pico.resets == 1 and keys[0][1].hex()[:8] not in pico.log() + str(capsys.readouterr())

@@ -4,15 +4,21 @@ Everything follows from one seed, on both interpreters alike. The node end is No
 frames; the host end is anything with HostPeer's methods: HostPeer itself, or the bridge's RemoteNode.
 """
 
+from pipe import framed
+from sealed import KEY, Chance
+
 from gridnode.node.ring import Ring
 from gridnode.wire import WireError, schema
+from gridnode.wire.channel import NodeChannel
 from gridnode.wire.frame import FrameDecoder
+from gridnode.wire.host_channel import HostChannel
 from gridnode.wire.host_session import HostSession
 from gridnode.wire.node_session import NodeSession
 
 TICK_MS = 10
 FRAMES_A_TICK = 8
 EPOCH = 4711
+NAME = "n"
 NODE_AHEAD_MS = 86_400  # the node's clock against the host's
 CREDIT_BYTES = 4096
 COMMIT_EVERY_MS = 50
@@ -124,17 +130,19 @@ def body(request):
 class NodePeer:
     """A node with `total` readings to tell. `applied`: the requests it has carried out, in order."""
 
-    def __init__(self, dice, total):
+    def __init__(self, total):
         self.ring = Ring(256, 96, EPOCH)
         self.applied = []
         self.dropped = 0  # bad frames, of all lives
         self._total = total
-        self._dice = dice
+        self._boot = 0
         self.restart()
 
     def restart(self):
         """The session is lost and begins anew; the journal is kept."""
-        self.session = NodeSession(self._number, self.ring, self._hello, self._command, self._store)
+        self._boot += 1
+        self._channel = NodeChannel(NAME, [(1, KEY)], self._boot, Chance(self._boot).bits)
+        self.session = NodeSession(self._channel, self.ring, self._hello, self._command, self._store)
         self.decoder = FrameDecoder()
 
     def tick(self, portions, now_ms, send):
@@ -149,13 +157,10 @@ class NodePeer:
         if now_ms % 1000 == 0:
             self.session.live([schema.LIVE, 0, now_ms, 0, 0, 0, 0, 0, 0, 0, 0, 0])
         for _ in range(FRAMES_A_TICK):
-            length = self.session.next_frame(now_ms)
+            length = self.session.next_packet(now_ms)
             if not length:
                 break
-            send(bytes(memoryview(self.session.frame)[:length]))
-
-    def _number(self):
-        return self._dice.below(1 << 22) | 1
+            send(framed([bytes(self._channel.packet[:length])]))
 
     def _command(self, contactor, target, hold_s, now_ms):
         if refused(hold_s):
@@ -171,8 +176,8 @@ class NodePeer:
 
     def _hello(self, node_session, now_ms):
         ring = self.ring
-        head = [schema.WIRE_VERSION, schema.digest(), "n", "sim", "1", 1, "power on", now_ms, 0, node_session, 263]
-        return head + [ring.epoch, ring.oldest, ring.next, 60, 900, ["a", "b", "c"], ["heater"]]
+        head = [schema.WIRE_VERSION, schema.digest(), NAME, "sim", "1", 1, "power on", now_ms, 0, node_session, 320]
+        return head + [ring.epoch, ring.oldest, ring.next, 60, 900, ["a", "b", "c"], ["heater"], 0]
 
 
 class Disk:
@@ -213,7 +218,7 @@ class HostPeer:
         self._number = 0
         self._ahead_ms = 0
         self._decoder = FrameDecoder()
-        self._session = HostSession(self._lives)
+        self._session = HostSession(self._lives, HostChannel(NAME, [(1, KEY)], random=Chance(-self._lives).bytes))
 
     def closed(self):
         self._session.close()
@@ -236,8 +241,8 @@ class HostPeer:
         if now_ms % COMMIT_EVERY_MS == 0:
             self._commit()
         self._resend(now_ms)
-        for frame in self._session.frames(now_ms):
-            send(frame)
+        for packet in self._session.packets(now_ms):
+            send(framed([packet]))
 
     def _take(self, message, now_ms):
         kind = message[0]
@@ -290,7 +295,7 @@ class World:
         repeats, late, self._turn_ms = weather
         self.dice = Dice(seed)
         self.up, self.down = Line(self.dice, repeats, late), Line(self.dice, repeats, late)
-        self.node = NodePeer(self.dice, total)
+        self.node = NodePeer(total)
         self.host = host
         self.total = total
         self.requests = 0

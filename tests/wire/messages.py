@@ -7,13 +7,13 @@ HEAD = [schema.WIRE_VERSION, schema.digest()]
 PLAN = b"\x85\x01\x1a\x69\x55\xb9\x00\x1a\x69\x57\x0a\x80\x84\x00\x18\xfa\x19\x02\xd0\x19\x01\x4a"
 PLAN += b"\x86\x18\x78\x18\x3c\x00\x01\x01\x18\xfa"
 TYPICAL = (
-    [schema.HELLO] + HEAD + ["home-1", "unix", "0.1.0", 3, "power on", 12345, 12000, 987654321, 263, 55555, 0, 17]
-    + [60, 900, ["grid", "pv"], ["heater"]],
+    [schema.HELLO] + HEAD + ["home-1", "unix", "0.1.0", 3, "power on", 12345, 12000, 987654321, 320, 55555, 0, 17]
+    + [60, 900, ["grid", "pv"], ["heater"], 0],
     [schema.WELCOME, schema.digest(), 987654321, 424242, 55555, 9, 5, 4096],
     [schema.CALL, 424242],
     [schema.ACK, 55555, 10, 0, 4096],
     [schema.FLOOR, 55555, 7],
-    [schema.PING, 987509979, 3600000, 1767225600000],
+    [schema.PING, 987509979, 3600000, 1767225600000, 12345, 2],
     [schema.PONG, 3600000, 12399],
     [schema.REQUEST, 987509979, 1, 0, 1, 900, 15345],
     [schema.OUTCOME, 987509979, 1, 1, 0, 1, 900000, 0],
@@ -26,7 +26,7 @@ TYPICAL = (
     [schema.CONTACTOR, 0, 3662000, 1, 1, 899000, 29000],
     [schema.EVENT, 13, 8, 0, 3663000, 48200, 0],
     [schema.EVENT, 14, 5, 0, 3664000, 183400, 120],
-    [schema.CLOCK, 15, 3664500, 1767225664500],
+    [schema.CLOCK, 15, 3664500, 1767225664500, 3],
     [schema.SKIPPED, 16],
     [schema.VITALS, 3665000, 131072, 61, 17, 63, 4, 1767312000, 2, 1],
     [schema.STORE, 987509979, 3, 0, PLAN, 3668000],
@@ -39,6 +39,7 @@ TYPICAL = (
     [schema.HARMONICS, 987509979, 6, 0, 0, 3666000, 31200, 184000]
     + [230100, 480, 6900, 120, 1600, 60, 700, 20, 300, 5232, 40, 870, 12, 310, 6, 140, 3, 60],
     [schema.HARMONICS, 987509979, 8, 16, 9, 0, 0, 0] + [0] * 18,
+    [schema.WANT, 55555, 40, (1 << 29) + 5],
     [schema.AGGREGATE, 987509979, 7, 0, 0, 1, 3600000, 1204000, -10, 1204000, 230100, 5232, 49987, 0],
 )  # fmt: skip
 

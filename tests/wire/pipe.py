@@ -1,8 +1,10 @@
 """A node and a host whose packets the test carries, or loses, one at a time."""
 
+from sealed import body_of, host_channel, kind_of, node_channel
+
 from gridnode.node.ring import Ring
-from gridnode.wire import packet, schema, session
-from gridnode.wire.frame import FrameDecoder
+from gridnode.wire import WireError, schema
+from gridnode.wire.frame import CRC_BYTES, FRAME_MAX, encode
 from gridnode.wire.host_session import HostSession
 from gridnode.wire.node_session import NodeSession
 
@@ -13,21 +15,20 @@ CREDIT = 4096
 class Node:
     """A node's end: `say(now_ms)` gives the packets it sends now, `hear(packets, now_ms)` brings some."""
 
-    def __init__(self, first_session=1001, records=0, slots=64, buffer_bytes=263):
-        self.sessions = first_session
+    def __init__(self, boot=1, records=0, slots=64, buffer_bytes=320):
         self.buffer_bytes = buffer_bytes
         self.ring = Ring(slots, 96, EPOCH)
         self.requests = []
         self.answer = "none"
-        self.decoder = FrameDecoder()
         for _ in range(records):
             self.record()
         self.stored = []
         self.documents = {}
         self.measured = []  # (channel, span, done)
-        self.clock = []  # (unix_ms, now_ms)
+        self.clock = []  # (unix_ms, node_time_ms, error_ms, now_ms)
+        self.channel = node_channel(boot)
         self.session = NodeSession(
-            self._next_session,
+            self.channel,
             self.ring,
             self._hello,
             self._command,
@@ -40,14 +41,10 @@ class Node:
     def record(self):
         self.ring.append([schema.REGISTERS, 0, 0, self.ring.next * 1000, self.ring.next, 0])
 
-    def _next_session(self):
-        self.sessions += 1
-        return self.sessions
-
     def _hello(self, node_session, now_ms):
         head = [schema.WIRE_VERSION, schema.digest(), "home-1", "test", "1", 1, "power on", now_ms, 0, node_session]
         ring = self.ring
-        return head + [self.buffer_bytes, ring.epoch, ring.oldest, ring.next, 60, 900, ["grid"], ["heater"]]
+        return head + [self.buffer_bytes, ring.epoch, ring.oldest, ring.next, 60, 900, ["grid"], ["heater"], 0]
 
     def _command(self, contactor, target, hold_s, now_ms):
         self.requests.append((contactor, target, hold_s))
@@ -61,35 +58,45 @@ class Node:
     def say(self, now_ms):
         packets = []
         while True:
-            length = self.session.next_frame(now_ms)
+            length = self.session.next_packet(now_ms)
             if not length:
                 return packets
-            packets += self.decoder.feed(bytes(memoryview(self.session.frame)[:length]))
+            packets.append(bytes(self.channel.packet[:length]))
 
     def hear(self, packets, now_ms):
         for data in packets:
             self.session.receive(data, now_ms)
 
+    def again(self, packets):
+        """What these held, sent once more under new counters."""
+        return [data for held in packets if body_of(held) for data in self.packed(body_of(held))]
+
+    def packed(self, message):
+        """A packet with this message for its host."""
+        return [bytes(self.channel.packet[: self.channel.message(message)])]
+
 
 class Host:
     """A host's end that keeps every record at once. `outcomes`, `records` and `others` are what it was told."""
 
-    def __init__(self, host_session=77, next_sequence=0):
-        self.session = HostSession(host_session)
+    def __init__(self, host_session=77, next_sequence=0, channel=None):
+        self.session = HostSession(host_session, channel or host_channel())
         self.next_sequence = next_sequence
         self.records = []
         self.outcomes = []
         self.others = []
         self.keeps = True
         self.credit = CREDIT
-        self.decoder = FrameDecoder()
 
-    def say(self, now_ms, unix_ms=0):
-        return self.decoder.feed(b"".join(self.session.frames(now_ms, unix_ms)))
+    def say(self, now_ms, *clock):
+        return self.session.packets(now_ms, *clock)
 
     def hear(self, packets, now_ms=0):
         for data in packets:
-            message = self.session.receive(data)
+            try:
+                message = self.session.receive(data)
+            except WireError:
+                message = None  # counted by the channel
             if message is None:
                 continue
             if message[0] == schema.HELLO and message[2] == schema.digest():
@@ -109,22 +116,33 @@ class Host:
         self.session.receiver.keep(sequence)
         self.session.acknowledge(self.credit)
 
+    def again(self, packets):
+        """What these held, sent once more under new counters."""
+        return [data for held in packets if body_of(held) for data in self.packed(body_of(held))]
+
+    def packed(self, message):
+        """A packet with this message for its node."""
+        return [self.session.channel.message(message)]
+
 
 def kinds(packets):
-    """The names of the messages in these packets."""
-    return [schema.MESSAGES[session.decode(packet.body(data))[0]][0] for data in packets]
+    """The names of what these packets hold."""
+    return [kind_of(data) for data in packets]
 
 
 def messages(packets, kind):
     """The messages of one kind in these packets."""
-    found = [session.decode(packet.body(data)) for data in packets]
-    return [message for message in found if message[0] == kind]
+    found = [body_of(data) for data in packets]
+    return [message for message in found if message and message[0] == kind]
 
 
-def packed(message):
-    """A packet with this message, as a frame decoder gives it."""
-    writer = packet.Writer()
-    return FrameDecoder().feed(bytes(writer.frame[: writer.message(message)]))
+def framed(packets):
+    """The frames of these packets, one behind the other."""
+    line = b""
+    for data in packets:
+        out = bytearray(FRAME_MAX)
+        line += bytes(out[: encode(bytearray(data) + bytearray(CRC_BYTES), len(data), out)])
+    return line
 
 
 def exchange(node, host, start_ms, duration_ms=1000, step_ms=50):
@@ -133,6 +151,22 @@ def exchange(node, host, start_ms, duration_ms=1000, step_ms=50):
         host.hear(node.say(now_ms), now_ms)
         node.hear(host.say(now_ms), now_ms)
     return start_ms + duration_ms
+
+
+def paired(node, host, now_ms=0):
+    """Let them agree on keys, and no more: the node's HELLO is due."""
+    host.hear(node.say(now_ms))
+    node.hear([data for data in host.say(now_ms) if kind_of(data) == "answer"], now_ms)
+    assert node.channel.sealed
+    return node, host
+
+
+def greeted(node, host, now_ms=0):
+    """(the node's HELLO, the number of its session): keys are agreed on, and the host has heard nothing under them."""
+    paired(node, host, now_ms)
+    said = node.say(now_ms)
+    (hello,) = messages(said, schema.HELLO)
+    return said, hello
 
 
 def met(**given):

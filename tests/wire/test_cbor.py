@@ -125,7 +125,7 @@ def test_the_schema_bounds_names_texts_and_bytes():
     schema.check(request)
     for target in (3, None, -1):
         assert refuses(schema.check, request[:4] + [target] + request[5:])
-    hello = [schema.HELLO, 1, b"", "n", "b", "f", 0, "r", 0, 0, 1, 263, 1, 0, 0, 60, 900, [], []]
+    hello = [schema.HELLO, 1, b"", "n", "b", "f", 0, "r", 0, 0, 1, 263, 1, 0, 0, 60, 900, [], [], 0]
     schema.check(hello)
     for index, good, bad in (
         (2, b"d" * 32, b"d" * 33),

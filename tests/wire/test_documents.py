@@ -1,9 +1,9 @@
 """Documents are stored at most once and fetched whole; measurements are answered when done; the node hears the time."""
 
-from pipe import CREDIT, Node, exchange, kinds, messages, met, packed
+from pipe import CREDIT, Host, Node, exchange, framed, kinds, messages, met
 
-from gridnode.node.ring import Ring
 from gridnode.wire import schema, session
+from gridnode.wire.frame import FrameDecoder
 from gridnode.wire.node_session import NodeSession
 
 BODY = b"\xaa" * schema.BLOB_MAX
@@ -28,7 +28,7 @@ def test_a_document_is_stored_once_however_often_it_comes():
         now_ms += 10
         said = host.say(now_ms)
     for _ in range(3):
-        node.hear(said, now_ms)
+        node.hear(host.again(said), now_ms)
     host.hear(node.say(now_ms))
     assert node.stored == [(0, BODY)]
     assert [message[2:] for message in heard(host, schema.STORED)] == [[1, 1, 0, 0, 1, b"digest"]] * 3
@@ -37,9 +37,9 @@ def test_a_document_is_stored_once_however_often_it_comes():
 def test_a_document_that_comes_late_again_or_from_elsewhere_is_refused():
     node, host, now_ms = met()
     pair = host.session._session
-    node.hear(packed([schema.STORE, pair, 5, 1, BODY, now_ms - 1]), now_ms)
-    node.hear(packed([schema.STORE, pair, 4, 1, BODY, now_ms + 1]), now_ms)
-    node.hear(packed([schema.STORE, pair + 1, 6, 1, BODY, now_ms + 1]), now_ms)
+    node.hear(host.packed([schema.STORE, pair, 5, 1, BODY, now_ms - 1]), now_ms)
+    node.hear(host.packed([schema.STORE, pair, 4, 1, BODY, now_ms + 1]), now_ms)
+    node.hear(host.packed([schema.STORE, pair + 1, 6, 1, BODY, now_ms + 1]), now_ms)
     said = messages(node.say(now_ms), schema.STORED)
     reasons = [schema.REASONS[message[4]] for message in said]
     assert reasons == ["expired", "repeat too old", "wrong session"] and node.stored == []
@@ -49,7 +49,7 @@ def test_a_document_that_comes_late_again_or_from_elsewhere_is_refused():
 def test_a_refused_document_says_what_is_kept_instead():
     node, host, now_ms = met()
     node.answer = "bad document"
-    node.hear(packed([schema.STORE, host.session._session, 1, 1, BODY, now_ms]), now_ms)
+    node.hear(host.packed([schema.STORE, host.session._session, 1, 1, BODY, now_ms]), now_ms)
     (message,) = messages(node.say(now_ms), schema.STORED)
     assert message[3:] == [0, schema.REASONS.index("bad document"), 1, 1, b"digest"]
 
@@ -57,10 +57,10 @@ def test_a_refused_document_says_what_is_kept_instead():
 def test_requests_and_documents_share_one_count():
     node, host, now_ms = met()
     pair = host.session._session
-    node.hear(packed([schema.STORE, pair, 7, 0, BODY, now_ms]), now_ms)
-    node.hear(packed([schema.REQUEST, pair, 6, 0, 1, 900, now_ms]), now_ms)
+    node.hear(host.packed([schema.STORE, pair, 7, 0, BODY, now_ms]), now_ms)
+    node.hear(host.packed([schema.REQUEST, pair, 6, 0, 1, 900, now_ms]), now_ms)
     assert node.requests == []
-    node.hear(packed([schema.REQUEST, pair, 8, 0, 1, 900, now_ms]), now_ms)
+    node.hear(host.packed([schema.REQUEST, pair, 8, 0, 1, 900, now_ms]), now_ms)
     assert len(node.requests) == 1
 
 
@@ -70,29 +70,29 @@ def test_a_fetch_is_answered_each_time_with_what_is_kept_now():
     said = asked(host, schema.FETCH, 1, now_ms, 1)
     node.hear(said, now_ms)
     node.documents[1] = (4, b"digest", b"")
-    node.hear(said, now_ms)
+    node.hear(host.again(said), now_ms)
     host.hear(node.say(now_ms))
     pair = host.session._session
     assert heard(host, schema.DOCUMENT) == [
         [schema.DOCUMENT, pair, 1, 1, 3, b"digest", BODY],
         [schema.DOCUMENT, pair, 1, 1, 4, b"digest", b""],
     ]
-    node.hear(packed([schema.REQUEST, pair, 1, 0, 1, 900, now_ms]), now_ms)
+    node.hear(host.packed([schema.REQUEST, pair, 1, 0, 1, 900, now_ms]), now_ms)
     assert len(node.requests) == 1  # a fetch has not used the number up
 
 
 def test_a_fetch_or_measure_of_another_session_brings_a_hello():
     for message in ([schema.FETCH, 1, 1, 1], [schema.MEASURE, 1, 1, 0, None]):
-        node, _host, now_ms = met()
+        node, host, now_ms = met()
         node.documents[1] = (3, b"digest", BODY)
-        node.hear(packed(message), now_ms)
+        node.hear(host.packed(message), now_ms)
         assert "hello" in kinds(node.say(now_ms + 1000)) and node.measured == []
 
 
 def test_what_is_measured_is_told_when_it_is_done():
     node, host, now_ms = met()
     said = asked(host, schema.MEASURE, 1, now_ms, 0, None)
-    node.hear(said + said, now_ms)
+    node.hear(said + host.again(said), now_ms)
     ((channel, span, done),) = node.measured
     assert (channel, span) == (0, None) and "harmonics" not in kinds(node.say(now_ms))
     done("none", [now_ms, 30_000, 90_000] + list(range(18)))
@@ -131,7 +131,7 @@ def test_what_is_done_after_its_session_is_told_to_nobody():
     node, host, now_ms = met()
     node.hear(asked(host, schema.MEASURE, 1, now_ms, 0, 0), now_ms)
     now_ms = exchange(node, host, now_ms, 500)
-    node.hear(packed([schema.CALL, 555]), now_ms)
+    node.hear(host.packed([schema.CALL, 555]), now_ms)
     now_ms = exchange(node, host, now_ms, 3000)
     node.hear(asked(host, schema.MEASURE, 1, now_ms, 0, 0), now_ms)
     assert node.session.open and len(node.measured) == 2  # the same number means another question
@@ -142,7 +142,7 @@ def test_what_is_done_after_its_session_is_told_to_nobody():
 
 
 def test_answers_of_another_session_are_not_believed():
-    _node, host, _now_ms = met()
+    node, host, _now_ms = met()
     other = host.session._session + 1
     none = [0] * 21
     for message in (
@@ -152,27 +152,26 @@ def test_answers_of_another_session_are_not_believed():
         [schema.AGGREGATE, other, 1, 0, 0, 0] + none[:8],
     ):
         host.others.clear()
-        host.hear(packed(message))
+        host.hear(node.packed(message))
         assert host.others == [], message[0]
         message[1] = host.session._session
-        host.hear(packed(message))
+        host.hear(node.packed(message))
         assert host.others == [message]
 
 
 def test_a_node_that_keeps_no_documents_ignores_them():
-    ring = Ring(4, 96, 1)
-    hello = Node()._hello
-    ours = NodeSession(lambda: 5, ring, hello, None)
-    ours.receive(packed([schema.WELCOME, schema.digest(), 5, 7, 1, 0, 0, CREDIT])[0], 0)
-    pair = 5 ^ 7
+    node, host = Node(), Host()
+    ours = node.session = NodeSession(node.channel, node.ring, node._hello, None)
+    now_ms = exchange(node, host, 0)
+    pair = host.session._session
     for message in (
-        [schema.STORE, pair, 1, 0, BODY, 10],
+        [schema.STORE, pair, 1, 0, BODY, now_ms + 10],
         [schema.FETCH, pair, 1, 0],
         [schema.MEASURE, pair, 1, 0, None],
         [schema.PONG, 1, 1],
     ):
-        ours.receive(packed(message)[0], 0)
-    ours.receive(packed([schema.PING, pair, 1, 1_767_225_600_000])[0], 0)
+        node.hear(host.packed(message), now_ms)
+    node.hear(host.packed([schema.PING, pair, 1, 1_767_225_600_000, 1, 1]), now_ms)
     assert ours.open and ours.ignored == 4
 
 
@@ -181,10 +180,10 @@ def test_the_time_of_day_is_heard_where_the_host_knows_it():
     assert node.clock == []
     for unix_ms in (0, 1_767_225_600_000):
         now_ms += 2000
-        node.hear(host.say(now_ms, unix_ms), now_ms)
+        node.hear(host.say(now_ms, unix_ms, 17, 3), now_ms)
         host.hear(node.say(now_ms))
-    assert node.clock == [(1_767_225_600_000, now_ms)]
-    node.hear(packed([schema.PING, host.session._session + 1, 5, 1_767_225_600_000]), now_ms)
+    assert node.clock == [(1_767_225_600_000, 17, 3, now_ms)]
+    node.hear(host.packed([schema.PING, host.session._session + 1, 5, 1_767_225_600_000, 17, 3]), now_ms)
     assert len(node.clock) == 1
 
 
@@ -195,9 +194,9 @@ def test_a_document_waits_until_the_node_has_read_the_rest():
         for number in range(1, 4):  # the node reads nothing yet
             host.session.acknowledge(CREDIT)
             host.session.ask(schema.STORE, number, 0, BODY, now_ms + 3000)
-            frames = host.session.frames(now_ms)
-            unread += sum([len(frame) for frame in frames])
-            said += host.decoder.feed(b"".join(frames))
+            packets = host.session.packets(now_ms)
+            unread += len(framed(packets))
+            said += packets
             now_ms += step_ms
         assert unread <= node.buffer_bytes, unread
         node.hear(said, now_ms)
@@ -214,7 +213,7 @@ def test_a_document_waits_until_the_node_has_read_the_rest():
 
 def test_documents_never_overrun_a_node_that_reads_slowly():
     node, host, now_ms = met()
-    waiting, most, number = b"", 0, 0
+    decoder, waiting, most, number = FrameDecoder(), b"", 0, 0
     for turn in range(6000):
         host.session.acknowledge(CREDIT)
         if turn % 100 == 0:
@@ -223,9 +222,9 @@ def test_documents_never_overrun_a_node_that_reads_slowly():
         if turn % 70 == 0:
             number += 1
             host.session.request(number, 0, 1, 900, now_ms + 9000)
-        waiting += b"".join(host.session.frames(now_ms))
+        waiting += framed(host.session.packets(now_ms))
         most = max(most, len(waiting))
-        for data in host.decoder.feed(waiting[:12]):  # 12 bytes in 10 ms
+        for data in decoder.feed(waiting[:12]):  # 12 bytes in 10 ms
             node.hear([data], now_ms)
         waiting = waiting[12:]
         host.hear(node.say(now_ms))

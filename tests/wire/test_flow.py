@@ -1,10 +1,11 @@
 """Acknowledgement means kept; neither side is sent more than it takes: credit for the host, a buffer for the node."""
 
-from pipe import CREDIT, EPOCH, Host, Node, exchange, kinds, met, packed
+from pipe import CREDIT, EPOCH, Host, Node, exchange, framed, kinds, met
 
+from gridnode.node.report import RECEIVE_BYTES
 from gridnode.wire import packet, schema, session
-from gridnode.wire.frame import CRC_BYTES, FRAME_MAX, FrameDecoder
-from gridnode.wire.host_session import PING_ROOM, REQUEST_ROOM, STORE_ROOM
+from gridnode.wire.frame import CRC_BYTES, FRAME_MAX, FRAMING_BYTES, PACKET_MAX, FrameDecoder
+from gridnode.wire.host_session import BUFFER_MIN, PING_ROOM, REQUEST_ROOM, STORE_ROOM
 
 
 def test_only_what_is_kept_is_acknowledged():
@@ -25,12 +26,12 @@ def test_only_what_is_kept_is_acknowledged():
 
 
 def test_an_acknowledgement_of_another_journal_releases_nothing():
-    node, _host, now_ms = met()
+    node, host, now_ms = met()
     node.record()
     node.say(now_ms)
-    node.hear(packed([schema.ACK, EPOCH + 1, 1, 0, CREDIT]), now_ms)
+    node.hear(host.packed([schema.ACK, EPOCH + 1, 1, 0, CREDIT]), now_ms)
     assert node.ring.oldest == 0
-    node.hear(packed([schema.ACK, EPOCH, 1, 0, CREDIT]), now_ms)
+    node.hear(host.packed([schema.ACK, EPOCH, 1, 0, CREDIT]), now_ms)
     assert node.ring.oldest == 1
 
 
@@ -41,7 +42,7 @@ def test_a_record_that_comes_again_is_acknowledged_again():
     host.hear(said)
     host.say(now_ms)  # its ACK is lost
     assert "ack" not in kinds(host.say(now_ms))
-    host.hear(said)
+    host.hear(node.again(said))
     assert "ack" in kinds(host.say(now_ms)) and host.records == [0] and host.session.repeats == 1
 
 
@@ -62,9 +63,9 @@ def test_what_the_ring_dropped_is_told_as_floor_and_the_rest_arrives():
 
 
 def test_a_floor_of_another_journal_is_nothing():
-    _node, host, _now_ms = met()
-    assert host.session.receive(packed([schema.FLOOR, EPOCH + 1, 50])[0]) is None
-    assert host.session.receive(packed([schema.FLOOR, EPOCH, 50])[0]) == [schema.FLOOR, EPOCH, 50]
+    node, host, _now_ms = met()
+    assert host.session.receive(node.packed([schema.FLOOR, EPOCH + 1, 50])[0]) is None
+    assert host.session.receive(node.packed([schema.FLOOR, EPOCH, 50])[0]) == [schema.FLOOR, EPOCH, 50]
 
 
 def test_a_host_without_credit_gets_no_records():
@@ -78,7 +79,7 @@ def test_a_host_without_credit_gets_no_records():
 
 
 def test_the_host_never_sends_more_than_the_node_can_hold_unread():
-    for buffer_bytes in (263, 512):
+    for buffer_bytes in (BUFFER_MIN, 512):
         for step_ms in (1, 7, 50):
             _node, host, now_ms = met(buffer_bytes=buffer_bytes)
             # The node reads up to here, and then nothing for a while: everything the host sends stays in its buffer.
@@ -86,7 +87,7 @@ def test_the_host_never_sends_more_than_the_node_can_hold_unread():
             for turn in range(400 // step_ms):
                 host.session.acknowledge(CREDIT)
                 host.session.request(turn, 0, 1, 900, now_ms + 3000)
-                unread += sum([len(frame) for frame in host.session.frames(now_ms)])
+                unread += len(framed(host.session.packets(now_ms)))
                 most = max(most, unread)
                 now_ms += step_ms
             assert buffer_bytes // 4 < most <= buffer_bytes, (most, buffer_bytes)
@@ -102,11 +103,11 @@ def test_a_pong_confirms_nothing_that_was_sent_behind_its_ping():
     unread = 0  # from here on the node reads nothing
     for turn in range(100):
         host.session.request(number + turn, 0, 1, 900, now_ms + 3000)
-        unread += sum([len(frame) for frame in host.session.frames(now_ms)])
+        unread += len(framed(host.session.packets(now_ms)))
         if turn == 50:
             host.hear([pong])
         now_ms += 10
-    assert 100 < unread <= 263, unread
+    assert 100 < unread <= node.buffer_bytes, unread
 
 
 def test_a_node_that_reads_slowly_is_never_overrun():
@@ -117,14 +118,14 @@ def test_a_node_that_reads_slowly_is_never_overrun():
         if now_ms % 500 == 0:
             number += 1
             host.session.request(number, 0, 1, 900, now_ms + 3000)
-        waiting += b"".join(host.session.frames(now_ms))
+        waiting += framed(host.session.packets(now_ms))
         most = max(most, len(waiting))
         for data in decoder.feed(waiting[:5]):  # 5 bytes in 10 ms
             node.hear([data], now_ms)
         waiting = waiting[5:]
         host.hear(node.say(now_ms))
         now_ms += 10
-    assert 100 < most <= 263 and len(node.requests) - applied >= number - 2 > 70
+    assert 100 < most <= node.buffer_bytes and len(node.requests) - applied >= number - 2 > 70
 
 
 def test_lost_pings_hold_nothing_up_for_long():
@@ -146,13 +147,14 @@ def test_a_buffer_that_is_said_to_be_tiny_still_gets_acknowledgements():
 
 def test_the_longest_frames_have_the_room_that_is_reckoned_with():
     most, session_30 = schema.INT_MAX, (1 << 30) - 1
-    host = Host()
+    _node, host, _now_ms = met()
     for message, room in (
         ([schema.REQUEST, most, most, most, 1, most, most], REQUEST_ROOM),
-        ([schema.PING, session_30, most, most], PING_ROOM),
+        ([schema.PING, session_30, most, most, most, 65_535], PING_ROOM),
         ([schema.STORE, session_30, (1 << 32) - 1, 1, b"\xff" * schema.BLOB_MAX, most], STORE_ROOM),
     ):
-        host.session._writer._counter = packet.COUNTER_MAX
-        assert len(host.session._frame(message)) <= room
-    assert STORE_ROOM + 2 * PING_ROOM <= FRAME_MAX  # what a node's buffer has at least
-    assert FRAME_MAX == packet.PACKET_MAX + CRC_BYTES + 3
+        host.session.channel._pair.counter = packet.COUNTER_MAX
+        (data,) = host.packed(message)
+        assert len(framed([data])) <= len(data) + FRAMING_BYTES == room, message
+    assert STORE_ROOM + 2 * PING_ROOM == BUFFER_MIN <= RECEIVE_BYTES
+    assert FRAME_MAX == PACKET_MAX + CRC_BYTES + 3 == PACKET_MAX + FRAMING_BYTES

@@ -7,7 +7,7 @@ from fuzz import Fuzzer
 from hostile import Dice
 from vector_files import refuses
 
-from gridnode.wire import frame, packet, schema
+from gridnode.wire import frame, packet
 from gridnode.wire.frame import FRAME_MAX, PACKET_MAX, FrameDecoder
 
 
@@ -47,7 +47,7 @@ def test_packets_of_every_length_and_filling_pass():
     for filling in (b"\x00", b"\x01", b"\xff"):
         for length in range(1, PACKET_MAX + 1):
             (received,) = decoder.feed(framed(filling * length))
-            assert received[:-4] == filling * length
+            assert received == filling * length
     assert decoder.dropped == 0 and decoder.frames == 3 * PACKET_MAX
 
 
@@ -63,7 +63,7 @@ def test_any_one_byte_changed_is_dropped_and_counted():
                 damaged = whole[:at] + bytes((value,)) + whole[at + 1 :]
                 received = decoder.feed(framed(b"before") + damaged + framed(b"after"))
                 sound = [b"before", b"after"] if at < len(whole) - 1 else [b"before"]
-                assert [packet[:-4] for packet in received] == sound, (at, value)
+                assert received == sound, (at, value)
                 assert decoder.dropped >= 1
 
 
@@ -73,7 +73,7 @@ def test_garbage_before_between_and_behind():
     for data in SAMPLES * 5:
         noise = fuzzer.noise(300)
         received = decoder.feed(noise + b"\x00" + framed(data) + noise)
-        assert [packet[:-4] for packet in received] == [data]
+        assert received == [data]
         decoder.feed(b"\x00")
     assert decoder.frames == 5 * len(SAMPLES)
 
@@ -83,10 +83,10 @@ def test_frames_split_anywhere_come_out_whole():
     for at in range(len(line) + 1):
         decoder = FrameDecoder()
         received = decoder.feed(line[:at]) + decoder.feed(line[at:])
-        assert [packet[:-4] for packet in received] == SAMPLES[:6]
+        assert received == SAMPLES[:6]
     decoder = FrameDecoder()
     received = [packet for at in range(len(line)) for packet in decoder.feed(line[at : at + 1])]
-    assert [packet[:-4] for packet in received] == SAMPLES[:6]
+    assert received == SAMPLES[:6]
 
 
 def test_what_is_too_long_is_dropped_once_and_forgotten():
@@ -96,7 +96,7 @@ def test_what_is_too_long_is_dropped_once_and_forgotten():
         assert len(decoder._rest) < FRAME_MAX
     assert decoder.too_long == 1
     (received,) = decoder.feed(b"xx\x00" + framed(b"after"))
-    assert received[:-4] == b"after"
+    assert received == b"after"
     assert decoder.feed(b"y" * 1000 + b"\x00") == [] and decoder.too_long == 2
 
 
@@ -122,59 +122,27 @@ def test_reset_forgets_a_frame_that_had_begun():
     decoder.feed(framed(b"begun")[:4])
     decoder.reset()
     (received,) = decoder.feed(framed(b"whole"))
-    assert received[:-4] == b"whole"
+    assert received == b"whole"
     decoder.feed(b"z" * 400)
     decoder.reset()
     assert len(decoder.feed(framed(b"whole"))) == 1
-
-
-def with_crc(header, body=b"\x81\x03", tag=packet.UNSEALED):
-    return header + body + tag + b"\x00" * 4
 
 
 def test_header_forms_of_rfc_9605():
     forms = ((0, "00"), (7, "07"), (8, "0808"), (255, "08ff"), (256, "090100"), (65535, "09ffff"), (65536, "0a010000"))
     forms += ((0xFFFFFF, "0affffff"), (0x1000000, "0b01000000"), (0xFFFFFFFF, "0bffffffff"))
     for counter, text in forms:
-        buffer = bytearray(8)
-        header = bytes(buffer[: packet.put_header(buffer, 0, counter)])
-        assert header == unhexlify(text)
-        assert packet.body(with_crc(header)) == b"\x81\x03"
+        for key_id in range(8):
+            buffer = bytearray(8)
+            header = bytes(buffer[: packet.put_header(buffer, key_id, counter)])
+            assert header == bytes((unhexlify(text)[0] | key_id << 4,)) + unhexlify(text)[1:]
+            assert packet.header(header + b"body") == (key_id, counter, len(header))
 
 
-def test_headers_that_are_not_in_the_shortest_form_are_refused():
+def test_headers_that_are_cut_short_or_not_in_the_shortest_form_are_refused():
     for text in ("0807", "0800", "0900ff", "090007", "0a00ffff", "0b00ffffff", "0c0100000000", "0f0102030405060708"):
-        assert refuses(packet.body, with_crc(unhexlify(text))), text
-
-
-def test_keys_that_nobody_gave_are_refused():
-    for first in range(0x10, 0x100):
-        assert refuses(packet.body, with_crc(bytes((first,))))
-
-
-def test_tags_and_lengths():
-    for length in range(13):
-        assert refuses(packet.body, b"\x00" * length)
-    assert packet.body(with_crc(b"\x00", b"\x01")) == b"\x01"
-    assert refuses(packet.body, with_crc(b"\x00", b""))
-    assert refuses(packet.body, with_crc(b"\x09\x01\x00", b""))
-    for at in range(8):
-        tag = bytearray(packet.UNSEALED)
-        tag[at] ^= 1
-        assert refuses(packet.body, with_crc(b"\x00", tag=bytes(tag)))
-
-
-def test_the_writer_counts_its_packets_and_refuses_what_does_not_fit():
-    writer = packet.Writer()
-    decoder = FrameDecoder()
-    counters = []
-    for _ in range(300):
-        (received,) = decoder.feed(bytes(writer.frame[: writer.message([schema.CALL, 5])]))
-        assert packet.body(received) == b"\x82\x03\x05"
-        size = received[0] - 7 if received[0] & 8 else 0
-        counters.append(int.from_bytes(received[1 : 1 + size], "big") if size else received[0])
-    assert counters == list(range(300))
-    longest = PACKET_MAX - 3 - packet.TAG_BYTES
-    assert len(decoder.feed(bytes(writer.frame[: writer.body(b"b" * 300, 0, longest)]))) == 1
-    assert refuses(lambda body: writer.body(body, 0, longest + 1), b"b" * 300)
-    assert refuses(writer.message, b"b" * longest)
+        assert refuses(packet.header, unhexlify(text) + b"body"), text
+    for text in ("", "08", "09ff", "0affff", "0bffffff"):
+        assert refuses(packet.header, unhexlify(text)), text
+    for first in range(0x80, 0x100):
+        assert refuses(packet.header, bytes((first,)) + b"\xffbody"), first

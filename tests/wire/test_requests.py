@@ -1,6 +1,6 @@
 """Requests are carried out at most once, answers are believed of one's own session only, live values wait."""
 
-from pipe import Host, Node, kinds, messages, met, packed, request
+from pipe import Host, Node, kinds, messages, met, paired, request
 
 from gridnode.wire import schema
 from gridnode.wire.session import OUTCOMES_KEPT
@@ -10,7 +10,7 @@ def test_a_request_is_applied_once_however_often_it_comes():
     node, host, now_ms = met()
     said = request(host, 1, now_ms)
     for _ in range(5):
-        node.hear(said, now_ms)
+        node.hear(host.again(said), now_ms)
     host.hear(node.say(now_ms))
     assert node.requests == [(0, 1, 900)] and host.outcomes == [(1, "applied", "none")] * 5
 
@@ -21,7 +21,7 @@ def test_a_refused_request_is_not_asked_again():
     said = request(host, 1, now_ms)
     node.hear(said, now_ms)
     node.answer = "none"
-    node.hear(said, now_ms)
+    node.hear(host.again(said), now_ms)
     host.hear(node.say(now_ms))
     assert len(node.requests) == 1 and host.outcomes == [(1, "refused", "interlock")] * 2
 
@@ -30,7 +30,7 @@ def test_a_request_after_its_deadline_is_refused_and_stays_refused():
     node, host, now_ms = met()
     late = request(host, 1, now_ms, within_ms=100)
     node.hear(late, now_ms + 101)
-    node.hear(late, now_ms)
+    node.hear(host.again(late), now_ms)
     host.hear(node.say(now_ms + 101))
     assert node.requests == [] and host.outcomes == [(1, "refused", "expired")] * 2
     on_time = request(host, 2, now_ms + 200, within_ms=100)
@@ -49,7 +49,7 @@ def test_a_repeat_that_is_no_longer_remembered_is_not_applied_again():
         node.hear(host.say(now_ms), now_ms)
         host.hear(node.say(now_ms))
     host.outcomes.clear()
-    node.hear(first, now_ms)
+    node.hear(host.again(first), now_ms)
     host.hear(node.say(now_ms))
     assert len(node.requests) == OUTCOMES_KEPT + 1 and host.outcomes == [(1, "refused", "repeat too old")]
 
@@ -65,7 +65,7 @@ def test_a_request_that_was_overtaken_is_not_applied():
 def test_an_outcome_of_another_session_is_not_believed():
     node, host, _now_ms = met()
     for number in (0, host.session._session + 1, node.session.node_session):
-        host.hear(packed([schema.OUTCOME, number, 1, 1, 0, 1, 0, 0]))
+        host.hear(node.packed([schema.OUTCOME, number, 1, 1, 0, 1, 0, 0]))
     assert host.outcomes == []
 
 
@@ -88,7 +88,7 @@ def test_only_the_newest_live_value_of_a_channel_is_sent():
 
 
 def test_live_values_from_before_the_session_are_not_told():
-    node, host = Node(), Host()
+    node, host = paired(Node(), Host())
     node.session.live([schema.LIVE, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0])
     host.hear(node.say(0))
     node.hear(host.say(0), 0)

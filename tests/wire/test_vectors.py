@@ -4,10 +4,13 @@ from binascii import unhexlify
 
 import messages
 import vector_files
+from sealed import Chance
 from vector_files import refuses
 
 from gridnode.wire import cbor, packet, schema, session
+from gridnode.wire.channel import NodeChannel, sealer
 from gridnode.wire.frame import FrameDecoder
+from gridnode.wire.host_channel import HostChannel
 
 
 def test_every_message_has_its_bytes():
@@ -21,13 +24,39 @@ def test_every_message_has_its_bytes():
 
 def test_every_frame_gives_its_message():
     decoder = FrameDecoder()
+    up, down = [sealer(vector_files.material(label)) for label in ("up", "down")]
     for row in vector_files.read("messages.json"):
         (received,) = decoder.feed(unhexlify(row["frame"]))
-        assert vector_files.hexed(received[:-4]) == row["packet"], row["name"]
-        body = packet.body(received)
+        assert vector_files.hexed(received) == row["packet"], row["name"]
+        slot, counter, start = packet.header(received)
+        assert (slot, counter) == (vector_files.SLOT, row["counter"])
+        opener = down if row["message"][0] in vector_files.FROM_HOST else up
+        body = bytes(opener.open(received, start, counter))
         assert vector_files.hexed(body) == row["body"], row["name"]
         assert session.decode(body) == vector_files.from_json(row["message"]), row["name"]
     assert decoder.dropped == 0
+
+
+def test_the_ends_agree_as_the_vectors_do():
+    hails = vector_files.read("hails.json")
+    assert hails == vector_files.agreement()
+    chance = int.from_bytes(unhexlify(hails["node_nonce"])[4:], "big")
+    keys = [(hails["slot"], unhexlify(hails["key"]))]
+    node = NodeChannel(hails["name"], keys, 3, lambda bits: chance)
+    host = HostChannel(hails["name"], keys, random=lambda count: unhexlify(hails["host_nonce"]))
+    offer = bytes(node.packet[: node.offer()])
+    assert vector_files.hexed(offer) == hails["offer"]
+    assert vector_files.hexed(host.offered(offer)) == hails["welcome"]
+    assert node.open(unhexlify(hails["call"])) is None and node.called
+    assert node.open(unhexlify(hails["welcome"])) is None and node.sealed
+    pong = [row for row in vector_files.read("messages.json") if row["name"] == "pong"][0]
+    node._counter = pong["counter"]
+    sealed = bytes(node.packet[: node.message(vector_files.from_json(pong["message"]))])
+    assert vector_files.hexed(sealed) == pong["packet"]
+    assert vector_files.hexed(host.open(sealed)[0]) == pong["body"]
+    blank = NodeChannel(hails["name"], [], 3, Chance(1).bits)
+    blank._chance = chance
+    assert vector_files.hexed(blank.packet[: blank.offer()]) == hails["offer_of_a_blank_node"]
 
 
 def test_the_vectors_are_of_the_messages_that_the_tests_use():

@@ -3,10 +3,11 @@
 import re
 
 import pytest
-from vector_files import layers
+from vector_files import agreement, layers, material
 
-from gridnode.wire import packet, schema, session
+from gridnode.wire import channel, packet, schema, session
 from gridnode.wire.frame import FRAME_MAX, PACKET_MAX, FrameDecoder
+from gridnode.wire.seal import TAG_BYTES
 from tools import wire_spec
 
 
@@ -40,11 +41,16 @@ def test_a_readme_that_lost_its_marks_is_told_so():
 
 
 def test_the_worked_example_is_what_the_code_makes():
-    lines = dict(re.findall(r"^    (body|packet|frame) +((?:[0-9a-f]{2} ?)+)$", _readme(), re.MULTILINE))
-    shown = [bytes.fromhex(lines[layer]) for layer in ("body", "packet", "frame")]
-    assert shown == list(layers([schema.PONG, 3600000, 12399], 1))
-    (received,) = FrameDecoder().feed(shown[2])
-    assert session.decode(packet.body(received)) == [7, 3600000, 12399]
+    shown = dict(re.findall(r"^    (\w[\w ]*?)  +((?:[0-9a-f]{2} ?)+)$", _readme(), re.MULTILINE))
+    shown = {what: bytes.fromhex(octets) for what, octets in shown.items()}
+    made = {what: bytes.fromhex(octets) for what, octets in agreement().items() if what not in ("name", "slot")}
+    assert (shown["OFFER"], shown["WELCOME"]) == (made["offer"], made["welcome"])
+    assert (shown["node key"], shown["PRK"]) == (made["key"], made["pseudorandom_key"])
+    assert shown["up key"] + shown["up salt"] == made["up"] == material("up")
+    assert tuple(shown[layer] for layer in ("body", "packet", "frame")) == layers([schema.PONG, 3600000, 12399], 1)
+    (received,) = FrameDecoder().feed(shown["frame"])
+    body = channel.sealer(shown["up key"] + shown["up salt"]).open(received, 1, 1)
+    assert received == shown["packet"] and session.decode(bytes(body)) == [7, 3600000, 12399]
 
 
 @pytest.mark.parametrize(
@@ -52,12 +58,17 @@ def test_the_worked_example_is_what_the_code_makes():
     [
         ("1 to {} bytes, so a frame", PACKET_MAX),
         ("frame has at most {} with", FRAME_MAX),
-        ("body at most {} under a counter below 8", PACKET_MAX - 1 - packet.TAG_BYTES),
+        ("body at most {} under a counter below 8", PACKET_MAX - 1 - TAG_BYTES),
+        ("{} under the longest", PACKET_MAX - packet.HEADER_MAX - TAG_BYTES),
+        ("the highest and the {} below it", channel.WINDOW - 1),
+        ("looks at {} WELCOMEs", channel._TRIES),
+        ("heard its host within {} s", session.QUIET_MS // 1000),
+        ("HELLO for {} s", session.HELLO_FOR_MS // 1000),
         ("| silence | {} s |", session.SILENCE_MS // 1000),
         ("| PING | each {} s |", session.PING_EVERY_MS // 1000),
         ("| outcomes remembered | {} |", session.OUTCOMES_KEPT),
         ("one of the {} commands last answered", session.OUTCOMES_KEPT),
-        ("says HELLO, at most each {} ms", session.CALL_ANSWER_MS),
+        ("OFFER, at most each {} ms", session.CALL_ANSWER_MS),
     ],
 )
 def test_the_figures_of_the_text_are_those_of_the_code(words, figure):

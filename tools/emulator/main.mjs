@@ -142,6 +142,7 @@ function assemble() {
       if (until.has(port)) board.stop();
     },
   });
+  board.aired = () => until.has('air') && board.stop();
   if (options.flash && fs.existsSync(options.flash)) board.flash.persist(options.flash);
   else {
     board.flash.load(fs.readFileSync(options.image), 0);

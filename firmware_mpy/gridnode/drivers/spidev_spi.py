@@ -27,7 +27,7 @@ def open_bus(bus: int, select: int, baud: int, polarity: int, phase: int) -> "SP
     try:
         from spidev import SpiDev
     except ImportError:
-        raise RuntimeError("the meter's SPI bus needs spidev: pip install spidev") from None
+        raise RuntimeError("a chip on the SPI bus needs spidev: pip install spidev") from None
     device = SpiDev()
     try:
         device.open(bus, select)

@@ -13,7 +13,7 @@ from gridnode.wire import cbor, schema
 
 
 class Documents:
-    """`pairs`: a node.pair.Pair for each of schema.DOCUMENTS; `takers`: for each a function that takes the body (or
+    """`pairs`: a node.pair.Pair for each of schema.DOCUMENTS but the key; `takers`: for each a function that takes the body (or
     None: there is none) and raises ValueError when it does not say what it must; it changes nothing then.
 
     What is kept is taken at once; a document that its taker refuses (another firmware wrote it) is left alone.
@@ -86,7 +86,7 @@ def make_documents(folder: str, node, meter, channels: list) -> Documents:
         for channel, gain in zip(channels, gains):
             channel.window.calibrate(*gain)
 
-    pairs = [Pair(folder + "/" + name + ".") for name in schema.DOCUMENTS]
+    pairs = [Pair(folder + "/" + name + ".") for name in schema.DOCUMENTS[:2]]
     return Documents(pairs, [take_plan, take_calibration])
 
 

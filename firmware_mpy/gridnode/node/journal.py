@@ -7,7 +7,7 @@ were given out and not saved when the power went are never given out again: the 
 
 import struct
 
-from gridnode.node.block import SIZE, Block
+from gridnode.node.block import SIZE, is_whole, make_block, note_count, seal
 from gridnode.node.pair import Pair
 from gridnode.node.ring import Ring
 from gridnode.node.segments import Segments, make_folder
@@ -50,8 +50,8 @@ class Journal:
         self._pair = Pair(folder + "/saved.")
         self._segments = Segments(folder + "/blocks", most, blocks)
         self._ring = Ring(slots, RECORD_BYTES, 0)
-        self._block = Block()  # the last one
-        self._read = Block()  # one that is being read out
+        self._block = make_block()  # the last one
+        self._read = make_block()  # one that is being read out
         self._at = (-1, 0)  # its file's index and its place in there; -1: it is a copy of the last one
         self._gap = (0, 0)  # from .. to: numbers that were looked for there and not found
         self._full = False  # whether the block must go to its file before it takes the next record
@@ -193,6 +193,7 @@ class Journal:
             return False
         if sequence >= self._block.first:
             self._at = (-1, 0)
+            note_count(self._block)
             read.content[:] = self._block.content
             return read.open()
         firsts = self._segments.firsts
@@ -211,7 +212,7 @@ class Journal:
 
     def _load(self, index: int, place: int) -> bool:
         self._at = (index, place)
-        good = self._segments.load(index, place, self._read.content) and self._read.whole and self._read.open()
+        good = self._segments.load(index, place, self._read.content) and is_whole(self._read) and self._read.open()
         if not good:
             self._read.count = 0
             looked = (self._segments.firsts[index], place)
@@ -240,6 +241,7 @@ class Journal:
         content = bytearray(at + block.used)
         head = (_FORMAT, len(registers), self.locks, self.boot_epoch, self.epoch, now_ms, self._released, next_)
         struct.pack_into(_HEAD, content, 0, *head)
+        note_count(block)
         content[at:] = memoryview(block.content)[: block.used]
         for channel in reversed(registers):
             at -= _CHANNEL_BYTES
@@ -284,7 +286,7 @@ class Journal:
 
     def _file_block(self):
         before = self.oldest
-        self._block.seal()
+        seal(self._block)
         self._segments.append(self._block.first, memoryview(self._block.content)[:SIZE])
         if self.oldest > before:
             self._at = (-1, 0)

@@ -6,19 +6,20 @@ milliseconds have passed. It renews no lease and needs no host: contactors open 
 
 import os
 
+from gridnode.node.clock import Clock
 from gridnode.node.report import Report
 from gridnode.wire import WireError, cbor, schema
 from gridnode.wire.frame import PACKET_MAX
 from gridnode.wire.node_session import NodeSession
 
-FRAMES_A_STEP = 3  # so that a long backlog holds up neither the meter nor a command
+PACKETS_A_STEP = 3  # so that a long backlog holds up neither the meter nor a command
 HELLO_BYTES = PACKET_MAX - 32  # at the start; header, tag, and what its numbers may grow by, need the rest
 SAVE_EVERY_MS = 61_000  # between intervals that are longer than a minute: one of a minute ends with a window
 PLAN_EVERY_MS = 1_000
 QUIET_MS = 500  # since the last command
 UNSAVED_MOST = 40  # records: the journal keeps 48 in RAM
+KEY = schema.DOCUMENTS.index("key")
 PLAN_HOLD_MS = 5_000  # of the plan's own lease: renewed while the plan wants it
-CLOCK_JUMP_MS = 2_000  # the time of day is off by more: told again
 
 
 class Identity:
@@ -35,9 +36,9 @@ class Identity:
 class Node:
     """`meter.pump(boot_us)` feeds `channels` (metering.Channel), whose time begins with this boot.
 
-    `contactors` are switching.Contactor, already booted; `link` is link.SerialLink or alike; `random(30)` gives random
-    bits; `journal` is a node.journal.Journal. `supply_failing()`: True while the supply is going; `heap_free()`: bytes.
-    Documents are kept in `folder`.
+    `contactors` are switching.Contactor, already booted; `link` is link.SerialLink or alike; `channel` a NodeChannel;
+    `journal` a node.journal.Journal. `supply_failing()`: True while the supply is going; `heap_free()`: bytes.
+    Documents and keys are kept in `folder`. `make_session`: NodeSession, or what takes the same.
 
     Raises ValueError when the names are too long to be told in one HELLO.
     """
@@ -50,12 +51,13 @@ class Node:
         channels,
         contactors,
         link,
-        random,
+        channel,
         journal,
         interval_s: int,
         max_hold_s: int,
         supply_failing=None,
         heap_free=None,
+        make_session=NodeSession,
     ):
         self.journal = journal
         self._folder = folder
@@ -63,11 +65,12 @@ class Node:
         self.lasting = None  # a Lasting
         self._documents = None  # a Documents, once there is need of it
         self.plan = None
-        self.unix_offset_ms: int = None  # Unix time less node time; None: not known in this boot
+        self.clock = Clock()
         self._meter = meter
         self._channels = channels
         self.contactors = contactors
         self._link = link
+        self.channel = channel
         self._boot_ms = identity.boot_time_ms
         self._max_hold_s = max_hold_s
         self._supply_failing = supply_failing or _never
@@ -77,9 +80,11 @@ class Node:
         self._commanded_ms = self._boot_ms
         self._plan_due_ms = 0
         self._faulty = False  # the flash
+        self._spare_slot = 0  # of a key that may be forgotten
+        channel.dropped = self._spare
         self._lock_moved = False  # a contactor has locked out, or was reset, since it was saved
-        self.session = NodeSession(
-            lambda: random(30) | 1,
+        self.session = make_session(
+            channel,
             journal,
             self._hello,
             self._command,
@@ -115,29 +120,31 @@ class Node:
         if now_ms >= self._plan_due_ms:
             self._plan_due_ms = now_ms + PLAN_EVERY_MS
             self._follow(now_ms)
+            if self._spare_slot and self._calm(now_ms):
+                self._forget_key()
         self._report.step(now_ms)
         self._save_if_due(now_ms)
         self.journal.tidy()
-        for packet in self._link.receive():
+        for packet in self._link.receive(now_ms):
             self.session.receive(packet, now_ms)
-        self._link.flush()
-        for _ in range(FRAMES_A_STEP):
+        self._link.flush(now_ms)
+        for _ in range(PACKETS_A_STEP):
             if not self._link.idle:
                 return
-            length = self.session.next_frame(now_ms)
+            length = self.session.next_packet(now_ms)
             if not length:
                 return
-            self._link.send(self.session.frame, length)
+            self._link.send(self.channel.packet, length, self.session.urgent)
 
     def _follow(self, now_ms: int):
         """What the plan wants, where nobody else holds the contactor; without a clock or a plan it wants nothing."""
-        if self.plan is None or self.unix_offset_ms is None:
+        if self.plan is None or self.clock.offset_ms is None:
             return
         first = self._channels[0].window
         measured = first.active_power_mw, first.frequency_mhz, first.voltage_rms_mv
         for index, contactor in enumerate(self.contactors):
             closed = contactor.state == "closed"
-            wish = self.plan.wish(index, now_ms + self.unix_offset_ms, measured, closed)
+            wish = self.plan.wish(index, now_ms + self.clock.offset_ms, measured, closed)
             if wish:
                 contactor.plan(wish, PLAN_HOLD_MS, now_ms)
 
@@ -152,7 +159,7 @@ class Node:
         kept = self._documents
         plan, calibration = (kept.version(0), kept.version(1)) if kept else (0, 0)
         until_s = self.plan.until_unix_s if self.plan else 0
-        return [self.journal.saves, years, days, plan, until_s, calibration, int(self.unix_offset_ms is not None)]
+        return [self.journal.saves, years, days, plan, until_s, calibration, int(self.clock.offset_ms is not None)]
 
     def _save_if_due(self, now_ms: int):
         """When an interval has ended, so that no host is told what a power cut could take back; between long ones
@@ -210,13 +217,29 @@ class Node:
         return reason, schema.STATES.index(contactor.state), contactor.hold_remaining_ms(now_ms), wait_ms
 
     def _store(self, document: int, body: bytes, now_ms: int) -> tuple:
-        outcome = self.load_documents().store(document, body)
+        if document == KEY:
+            from gridnode.node.keys import store_key
+
+            outcome = store_key(self._folder, self.channel, body)
+        else:
+            outcome = self.load_documents().store(document, body)
         if outcome[0] == "none":
             self._report.event("document stored" if body else "document reverted", document, now_ms, outcome[1])
         return outcome
 
     def _fetch(self, document: int) -> tuple:
+        if document == KEY:
+            return self.channel.slot, b"", b""  # nobody is told a key
         return self.load_documents().fetch(document)
+
+    def _spare(self, slot: int):
+        self._spare_slot = slot
+
+    def _forget_key(self):
+        from gridnode.node.keys import drop_key
+
+        drop_key(self._folder, self._spare_slot)
+        self._spare_slot = 0
 
     def load_documents(self):
         """Take what is kept; return it. On a microcontroller this loads modules, so it waits until it is needed."""
@@ -232,17 +255,16 @@ class Node:
         else:
             self._report.measure(self._channels[index], span, done)
 
-    def _clock(self, unix_ms: int, now_ms: int):
-        """The host has told the time of day."""
-        offset_ms = unix_ms - now_ms
-        if self.unix_offset_ms is None or abs(offset_ms - self.unix_offset_ms) > CLOCK_JUMP_MS:
-            self.unix_offset_ms = offset_ms
-            self.journal.append([schema.CLOCK, 0, now_ms, unix_ms])
+    def _clock(self, unix_ms: int, node_time_ms: int, error_ms: int, now_ms: int):
+        """The host has told what the time of day was at `node_time_ms`."""
+        if self.clock.told(unix_ms, node_time_ms, error_ms, now_ms):
+            clock = self.clock
+            self.journal.append([schema.CLOCK, 0, now_ms, now_ms + clock.offset_ms, clock.bound_ms(now_ms)])
 
 
 def has_documents(folder: str) -> bool:
     """Whether any was ever kept there."""
-    return any(name.startswith(schema.DOCUMENTS) for name in os.listdir(folder))
+    return any(name.startswith(schema.DOCUMENTS[:KEY]) for name in os.listdir(folder))
 
 
 def _never() -> bool:

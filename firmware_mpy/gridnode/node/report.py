@@ -2,10 +2,10 @@
 
 from gridnode import VERSION
 from gridnode.wire import schema
-from gridnode.wire.frame import FRAME_MAX
 
 LIVE_EVERY_MS = 1000
 VITALS_EVERY_MS = 60_000
+RECEIVE_BYTES = 320  # that each of our links holds until they are read
 GOOD_AFTER_MS = 10_000  # so long nothing must be wrong before a reading is told to be good again
 _TOLD = ~schema.SHORT_WINDOW  # bits of quality that are worth an event
 _TRIPS = schema.CAUSES[6:11]  # over-current .. under-frequency
@@ -51,7 +51,7 @@ class Report:
             now_ms,
             me.boot_time_ms,
             node_session,
-            FRAME_MAX,
+            RECEIVE_BYTES,
             journal.epoch,
             journal.oldest,
             journal.next,
@@ -59,6 +59,7 @@ class Report:
             max_hold_s,
             [channel.name for channel in self._channels],
             [contactor.name for contactor in self._contactors],
+            self._node.session.batch,
         ]
 
     def begin(self):
@@ -89,7 +90,7 @@ class Report:
 
     def step(self, now_ms: int):
         """Tell what is due."""
-        self._end_interval()
+        self._end_interval(now_ms)
         for index, channel in enumerate(self._channels):
             self._judge(index, channel, now_ms)
         for index, dips in self._dips:
@@ -106,16 +107,18 @@ class Report:
             self._live_due_ms = self._vitals_due_ms = now_ms
         if now_ms >= self._live_due_ms:
             self._live_due_ms = now_ms - now_ms % LIVE_EVERY_MS + LIVE_EVERY_MS
+            known = self._node.clock.exponent(now_ms) << schema.CLOCK_SHIFT
             for index, channel in enumerate(self._channels):
-                live = channel.live()
-                session.live([schema.LIVE, index, live[0] + self._me.boot_time_ms] + list(live[1:]))
+                end_ms, *rest = channel.live()
+                rest[-1] |= known
+                session.live([schema.LIVE, index, end_ms + self._me.boot_time_ms] + rest)
             for index in range(len(self._contactors)):
                 self.contactor(index, now_ms)
         if now_ms >= self._vitals_due_ms:
             self._vitals_due_ms = now_ms + VITALS_EVERY_MS
             session.live([schema.VITALS, now_ms, self._heap_free()] + self._node.vitals(now_ms))
 
-    def _end_interval(self):
+    def _end_interval(self, now_ms: int):
         # An interval ends with the first window past its time, so that energy and time belong together.
         due_us = self._interval_due_ms * 1000
         for channel in self._channels:
@@ -123,6 +126,7 @@ class Report:
                 return
         for index, channel in enumerate(self._channels):
             end_ms, *rest = channel.take_interval()
+            rest[-1] |= self._node.clock.exponent(now_ms) << schema.CLOCK_SHIFT
             self._journal.append([schema.INTERVAL, 0, index, end_ms + self._me.boot_time_ms] + rest)
         while self._interval_due_ms * 1000 <= self._channels[0].end_us:
             self._interval_due_ms += self._interval_ms
@@ -174,7 +178,7 @@ class Report:
             from gridnode.metering.aggregate import Aggregates
 
             boot_ms = self._me.boot_time_ms
-            channel.aggregates = Aggregates(lambda: (self._node.unix_offset_ms or 0) + boot_ms)
+            channel.aggregates = Aggregates(lambda: (self._node.clock.offset_ms or 0) + boot_ms)
         self._asked = (channel, span, wanted if span is None else None, done)
 
     def _answer(self):

@@ -10,7 +10,8 @@ from gridnode.native import micropython, ptr8
 
 PACKET_MAX = 256  # bytes of a packet, without its CRC
 CRC_BYTES = 4
-FRAME_MAX = PACKET_MAX + CRC_BYTES + 3  # COBS adds 1 byte and 1 in 254; the delimiter
+FRAMING_BYTES = CRC_BYTES + 3  # at most: COBS adds 1 byte and 1 in 254; the delimiter
+FRAME_MAX = PACKET_MAX + FRAMING_BYTES
 # CRC-32 over any message followed by its own CRC, little-endian.
 _RESIDUE = 0x2144DF1C
 
@@ -68,21 +69,18 @@ class FrameDecoder:
         return self.bad_crc + self.bad_cobs + self.too_long
 
     def feed(self, data: bytes) -> list:
-        """Take the bytes that came; return the packets (bytes, CRC still at their end) now complete."""
+        """Take the bytes that came; return the packets (bytes, without their CRC) now complete."""
         packets = []
-        start = 0
-        stop = data.find(b"\x00")
-        while stop >= 0:
-            raw = data[start:stop]
-            if self._rest:
-                raw = self._rest + raw
-                self._rest = b""
+        pieces = data.split(b"\x00")
+        if self._rest:
+            pieces[0] = self._rest + pieces[0]
+            self._rest = b""
+        rest = pieces.pop()
+        for raw in pieces:
             if raw and not self._overlong:
                 self._unstuff(raw, packets)
             self._overlong = False
-            start = stop + 1
-            stop = data.find(b"\x00", start)
-        self._keep(data[start:])
+        self._keep(rest)
         return packets
 
     def _keep(self, rest):
@@ -98,16 +96,19 @@ class FrameDecoder:
         if size >= FRAME_MAX:
             self.too_long += 1
             return
-        parts = []
-        at = 0
-        while at < size:
-            end = at + raw[at]
-            parts.append(raw[at + 1 : end])
-            at = end
-        if at != size:
-            self.bad_cobs += 1
-            return
-        packet = b"\x00".join(parts) if size < 255 else _join(parts)
+        if raw[0] == size:  # no zero in it
+            packet = raw[1:]
+        else:
+            parts = []
+            at = 0
+            while at < size:
+                end = at + raw[at]
+                parts.append(raw[at + 1 : end])
+                at = end
+            if at != size:
+                self.bad_cobs += 1
+                return
+            packet = b"\x00".join(parts) if size < 255 else _join(parts)
         if len(packet) > PACKET_MAX + CRC_BYTES:
             self.too_long += 1
             return
@@ -115,7 +116,7 @@ class FrameDecoder:
             self.bad_crc += 1
             return
         self.frames += 1
-        packets.append(packet)
+        packets.append(packet[:-CRC_BYTES])
 
 
 def _join(parts: list) -> bytes:

@@ -16,13 +16,14 @@ import hashlib
 
 from gridnode.wire import WireError
 
-WIRE_VERSION = 2
+WIRE_VERSION = 3
 
 HELLO, WELCOME, CALL, ACK, FLOOR, PING, PONG, REQUEST, OUTCOME = 1, 2, 3, 4, 5, 6, 7, 8, 9
 REGISTERS, INTERVAL, SWITCHED, LIVE, CONTACTOR = 10, 11, 12, 13, 14
 EVENT, CLOCK, SKIPPED, VITALS = 15, 16, 17, 18
 STORE, STORED, FETCH, DOCUMENT = 19, 20, 21, 22
 MEASURE, HARMONICS, AGGREGATE = 23, 24, 25
+WANT = 26
 
 STATES = ("open", "closed", "tripped", "locked out")  # the last two are open: until a retry, until somebody resets
 TARGETS = ("open", "closed", "reset")  # reset ends a lock-out
@@ -77,7 +78,7 @@ EVENTS = (
     "document reverted",
     "flash fault",  # index: OSError's number
 )
-DOCUMENTS = ("plan", "calibration")
+DOCUMENTS = ("plan", "calibration", "key")  # a key is only stored: nobody is told it again
 SPANS = ("3 s", "10 min")  # of IEC 61000-4-30
 # Bits of `quality`: why a figure deserves less trust. 0 is good.
 NO_VOLTAGE, CLIPPED, SHORT_WINDOW = 1, 2, 4
@@ -88,6 +89,7 @@ NO_ANSWER = 64  # the meter chip is silent, or what it says is garbled
 UNBELIEVABLE = 128  # what the meter chip says cannot be true
 BOUNCE = 256  # pulses came faster than the meter can make them
 TIME_UNSURE = 512  # set by the host: the node had no clock then
+CLOCK_SHIFT = 11  # quality >> 11 is k: the node's clock was known to 2^k ms then; 0: it was not known
 
 _QUANTITIES = (
     ("active_power_mw", "int?"),  # + is import from the grid
@@ -122,6 +124,7 @@ MESSAGES = {
             ("max_hold_s", "uint"),
             ("channels", "texts"),
             ("contactors", "texts"),
+            ("batch", "uint"),  # records in one; 0: each record is sent by itself
         ),
     ),
     WELCOME: (
@@ -152,7 +155,9 @@ MESSAGES = {
         (
             ("session", "uint"),
             ("host_time_ms", "uint"),  # of a clock that never jumps
-            ("unix_ms", "uint"),  # 0: the host does not know
+            ("unix_ms", "uint"),  # what it was at node_time_ms; 0: the host does not know
+            ("node_time_ms", "uint"),
+            ("error_ms", "uint"),  # unix_ms is right to +- this
         ),
     ),
     PONG: ("pong", (("host_time_ms", "uint"), ("node_time_ms", "uint"))),
@@ -224,7 +229,11 @@ MESSAGES = {
             ("duration_ms", "uint"),
         ),
     ),
-    CLOCK: ("clock", (("sequence", "uint"), ("node_time_ms", "uint"), ("unix_ms", "uint"))),  # holds for a whole boot
+    # What time it was, to +- error_ms. Holds for a whole boot.
+    CLOCK: (
+        "clock",
+        (("sequence", "uint"), ("node_time_ms", "uint"), ("unix_ms", "uint"), ("error_ms", "uint")),
+    ),
     # A number that no record has: a power cut took it, or it was left free to be sure.
     SKIPPED: ("skipped", (("sequence", "uint"),)),
     # Best effort: the newest one counts.
@@ -325,6 +334,15 @@ MESSAGES = {
             ("node_time_ms", "uint"),  # of its end
         )
         + _QUANTITIES,
+    ),
+    # Of a node that sends its records in batches: which are missing. Batch g holds records g * batch .. + batch - 1.
+    WANT: (
+        "want",
+        (
+            ("journal_epoch", "uint"),
+            ("first_group", "uint"),  # all before it are kept
+            ("bitmap", "uint"),  # bit k, below 30: batch first_group + k is missing
+        ),
     ),
 }
 

@@ -1,4 +1,4 @@
-"""The bits of a block: numbers in Exp-Golomb code whose order follows what was seen, read back by viper code.
+"""The bits of a run of records: numbers in Exp-Golomb code whose order follows what was seen, read back by viper code.
 
 A number v >= 0 in order k: x = v + 2^k is written with as many zeros before it as it has bits beyond k + 1. Small
 numbers are short, and a surprise (a heater switched on) costs twice its length once. Each kind of number has its own
@@ -16,8 +16,9 @@ from gridnode.native import micropython, ptr8, ptr32
 NEWS, HOLE, RAW, LENGTH = 0, 1, 2, 3
 ARGUMENT_MAX = (1 << 24) - 1
 NUMBER_MAX = (1 << 28) - 1
+SILENT = 31  # in place of an order: such numbers are all 0, and take no bits
 
-# Times are in ticks; see node.block.
+# Times are in ticks; see Block.tick_ms.
 # Places in the state, array('i'), of which none is ever negative. AT: bit to be read next. SEQUENCE: records read.
 # KIND (EXPECTED: an INTERVAL), ARGUMENT: of the entry read last. CHANNEL: of the last INTERVAL. LIMIT: bits there are.
 AT, SEQUENCE, KIND, ARGUMENT, CHANNEL, LIMIT, TIME = 0, 1, 2, 3, 4, 5, 6  # TIME: (ticks, increase, order)
@@ -73,22 +74,24 @@ def advance(bits: ptr8, state: ptr32, channels: int) -> int:  # noqa: C901 (one 
         if field == 0:
             place = 6
         order = int(state[place + 2])
-        length = order
-        while not int(bits[at >> 3]) >> (7 - (at & 7)) & 1:
-            at += 1
-            length += 1
-            if length > 28:
-                return 0
         number = 0
-        while length >= 0:
-            number = number * 2 + (int(bits[at >> 3]) >> (7 - (at & 7)) & 1)
-            at += 1
-            length -= 1
-        number -= 1 << order
-        if number >> order:
-            state[place + 2] = order + 1
-        elif order and not number >> (order - 1):
-            state[place + 2] = order - 1
+        if order < 31:  # SILENT
+            length = order
+            while not int(bits[at >> 3]) >> (7 - (at & 7)) & 1:
+                at += 1
+                length += 1
+                if length > 28:
+                    return 0
+            number = 0
+            while length >= 0:
+                number = number * 2 + (int(bits[at >> 3]) >> (7 - (at & 7)) & 1)
+                at += 1
+                length -= 1
+            number -= 1 << order
+            if number >> order:
+                state[place + 2] = order + 1
+            elif order and not number >> (order - 1):
+                state[place + 2] = order - 1
         change = number >> 1
         if number & 1:
             change = 0 - 1 - change

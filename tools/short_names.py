@@ -1,0 +1,138 @@
+"""Short names in place of long ones, in all of a node's sources: on a microcontroller each name that is not in its
+firmware costs some 20 bytes of memory, and time whenever a module that has it is loaded.
+
+Changed are names that nobody outside can mean: those that begin with an underscore, which belong to their module, and
+those of parameters that no call names. Each module has the same few short ones.
+"""
+
+import ast
+import string
+from collections import Counter
+from collections.abc import Iterator, Mapping, Set
+
+PACKAGE = "gridnode/"
+_LETTERS = string.ascii_lowercase
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+def shortened(sources: Mapping[str, bytes]) -> dict[str, bytes]:
+    """`sources` (path on the node -> text) with short names; files outside the package are left as they are."""
+    trees = {path: ast.parse(text) for path, text in sources.items() if path.endswith(".py")}
+    named = {each.arg for tree in trees.values() for each in ast.walk(tree) if isinstance(each, ast.keyword)}
+    shared = set().union(*(_shared(tree) for tree in trees.values()))
+    done = dict(sources)
+    for path, tree in trees.items():
+        if path.startswith(PACKAGE):
+            _Parameters(named).visit(tree)
+            _Privates(_short_privates(tree, shared)).visit(tree)
+            done[path] = ast.unparse(tree).encode() + b"\n"
+    return done
+
+
+def _is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__") and name != "_"
+
+
+def _shared(tree: ast.Module) -> Iterator[str]:
+    """Private names that a module has of another one, or writes as a text."""
+    own = {each.name for each in ast.walk(tree) if isinstance(each, ast.FunctionDef | ast.ClassDef)}
+    own |= {each.attr for each in ast.walk(tree) if isinstance(each, ast.Attribute) and not _is_read(each)}
+    own |= {each.id for each in ast.walk(tree) if isinstance(each, ast.Name) and not _is_read(each)}
+    local = {each.name for each in tree.body if isinstance(each, ast.ClassDef)}
+    for each in ast.walk(tree):
+        if isinstance(each, ast.Attribute) and each.attr not in own:
+            yield each.attr
+        elif isinstance(each, ast.ImportFrom | ast.Import):
+            yield from (alias.name for alias in each.names)
+        elif isinstance(each, ast.Constant) and isinstance(each.value, str):
+            yield each.value
+        elif isinstance(each, ast.ClassDef) and any(ast.unparse(base) not in local for base in each.bases):
+            yield from own  # what it inherits may have names like its own
+        elif isinstance(each, ast.keyword) and each.arg:
+            yield each.arg
+
+
+def _is_read(node: ast.Attribute | ast.Name) -> bool:
+    return isinstance(node.ctx, ast.Load)
+
+
+def _names(node: ast.AST) -> Iterator[str]:
+    """Every name in a piece of program, as often as it is there."""
+    for each in ast.walk(node):
+        if isinstance(each, ast.Name):
+            yield each.id
+        elif isinstance(each, ast.Attribute):
+            yield each.attr
+        elif isinstance(each, ast.arg):
+            yield each.arg
+        elif isinstance(each, ast.FunctionDef | ast.ClassDef):
+            yield each.name
+        elif isinstance(each, ast.Global | ast.Nonlocal):
+            yield from each.names
+        elif isinstance(each, ast.alias):
+            yield each.asname or each.name
+        elif isinstance(each, ast.ExceptHandler) and each.name:
+            yield each.name
+
+
+def _fresh(prefix: str, taken: Set[str]) -> Iterator[str]:
+    """prefix + a, b, .. z, aa, ab, ..., but those that are taken."""
+    for first in ["", *_LETTERS]:
+        for last in _LETTERS:
+            if prefix + first + last not in taken:
+                yield prefix + first + last
+
+
+def _short_privates(tree: ast.Module, shared: Set[str]) -> dict[str, str]:
+    counts = Counter(_names(tree))
+    fresh = _fresh("_", set(counts))
+    wanted = sorted((name for name in counts if _is_private(name) and name not in shared), key=lambda n: (-counts[n], n))
+    return dict(zip(wanted, fresh, strict=False))
+
+
+class _Privates(ast.NodeTransformer):
+    """Gives the module's private names their short ones."""
+
+    def __init__(self, short: Mapping[str, str]) -> None:
+        self._short = short
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        for field in ("id", "attr", "arg", "name", "asname"):
+            name = getattr(node, field, None)
+            if isinstance(name, str) and not isinstance(node, ast.alias | ast.keyword):
+                setattr(node, field, self._short.get(name, name))
+        if isinstance(node, ast.Global | ast.Nonlocal):
+            node.names = [self._short.get(name, name) for name in node.names]
+        return self.generic_visit(node)
+
+
+class _Parameters(ast.NodeTransformer):
+    """Gives parameters short names, within their functions, from the outermost inwards."""
+
+    def __init__(self, named: Set[str | None]) -> None:
+        self._named = named
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        fresh = _fresh("", set(_names(node)))
+        again = Counter(each.arg for each in ast.walk(node) if isinstance(each, ast.arg))
+        bound = {name for inner in ast.walk(node) if isinstance(inner, _COMPREHENSIONS) for name in _stored(inner)}
+        bound |= {name for inner in ast.walk(node) if isinstance(inner, ast.Nonlocal) for name in inner.names}
+        bound |= {name for default in node.args.defaults for name in _names(default)}
+        short = {}
+        for each in node.args.posonlyargs + node.args.args:
+            name = each.arg
+            if name not in ("self", *self._named) and again[name] == 1 and name not in bound and len(name) > 1:
+                short[name] = next(fresh)
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.Name):
+                inner.id = short.get(inner.id, inner.id)
+            elif isinstance(inner, ast.arg):
+                inner.arg = short.get(inner.arg, inner.arg)
+        return self.generic_visit(node)
+
+
+def _stored(node: ast.AST) -> Iterator[str]:
+    for each in ast.walk(node):
+        if isinstance(each, ast.Name) and not isinstance(each.ctx, ast.Load):
+            yield each.id
