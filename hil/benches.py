@@ -45,9 +45,16 @@ def _serial(rig: Rig, setup: Setup) -> Bench:
     return SerialBench(rig, setup)
 
 
+def _lora(rig: Rig, setup: Setup) -> Bench:
+    from hil.lora_bench import LoraBench
+
+    return LoraBench(rig, setup)
+
+
 _BENCHES: dict[str, Callable[[Rig, Setup], Bench]] = {
     "process": _process,
     "emulated": _emulated,
+    "lora": _lora,
     "esp32": _esp32,
     "serial": _serial,
 }
@@ -63,9 +70,9 @@ def prepare(rig: Rig, port: str | None = None, keys: Path | None = None) -> None
         raise BenchError("a real board needs --port, the serial port of its link to the Pi")
     elif rig.bench == "serial" and not keys:
         raise BenchError("a real board needs --keys FOLDER, where gridnexus provision has put its key: hil/README.md")
-    elif rig.bench in ("emulated", "esp32"):
+    elif rig.bench in ("emulated", "lora", "esp32"):
         images.image(boards.load(rig.board).manifest["IMAGE"])
-        if rig.bench == "emulated":
+        if rig.bench != "esp32":
             images.boot_rom()
             setup_node.ensure()
         else:

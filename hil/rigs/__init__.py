@@ -8,6 +8,8 @@ from typing import Any
 FOLDER = Path(__file__).resolve().parent
 # What a rig may lack, and what a test may need.
 FEATURES = {
+    "line": "a serial line to its host, at which the bench stands",
+    "air": "a radio, in whose air the bench stands",
     "pins": "levels of the relay pins, with the time of each edge",
     "power": "a supply that the bench can switch",
     "reset": "a reset from outside",

@@ -238,6 +238,7 @@ def test_records_wait_until_the_store_has_said_what_it_has(monkeypatch):
         assert kit.kept == [] and kit.state("home-01") == "connecting"
         kit.gate.set()
         await kit.online("home-01")
+        await kit.until(lambda: peer.of(schema.WELCOME))  # with the next tick
         (welcome, *_) = peer.of(schema.WELCOME)
         assert welcome[4:7] == [9, 40, 0b10]
         for sequence in (39, 40, 41, 42, 41):

@@ -6,6 +6,7 @@ import pytest
 
 from host_bridge import cli
 from host_bridge.model import Air, AirBand, LinkState, Way
+from host_bridge.terminal import NONE
 from tests.host.served_bridge import ServedBridge, home
 
 GATEWAY = "air://127.0.0.1:5000"
@@ -44,13 +45,14 @@ def row(out, name):
 def test_a_node_on_a_cable_shows_what_applies_there(ask):
     code, out, _ = ask()
     assert code == 0
-    assert row(out, "home-1").split() == "home-1 online serial – – – – 0.0 % 8.0 ms ± 1.2 ms +12 ppm –".split()
+    words = f"home-1 online serial {NONE} {NONE} {NONE} {NONE} 0.0 % 8.0 ms ± 1.2 ms +12 ppm {NONE}"
+    assert row(out, "home-1").split() == words.split()
     assert "home-1: packets ignored: forged 2, damaged 3" in out
 
 
 def test_a_node_behind_a_relay_shows_its_way_and_simulated_lora_is_called_so(ask):
     _, out, _ = ask()
-    words = "home-2 stale radio (simulated) 2 home-4 -121 dBm 3 dB 12.5 % 4.2 s ± 350 ms – 730 ms"
+    words = f"home-2 stale radio (simulated) 2 home-4 -121 dBm 3 dB 12.5 % 4.2 s ± 350 ms {NONE} 730 ms"
     assert row(out, "home-2").split() == words.split()
 
 

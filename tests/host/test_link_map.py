@@ -71,7 +71,7 @@ def test_no_name_gets_out_of_its_text():
 def test_airtime_is_told_with_what_the_law_gives_and_when_it_goes_on():
     air = Air(GATEWAY, "EU868", True, "", False, [AirBand(869_400, 869_650, 12_300, 100_000, 0)], {})
     assert airtime_words(air) == (
-        "EU868, simulated LoRa; 869.4–869.65 MHz: 1.23 % of the last hour on air, 10 % allowed, may send now"
+        "EU868, simulated LoRa; 869.4\N{EN DASH}869.65 MHz: 1.23 % of the last hour on air, 10 % allowed, may send now"
     )
     air.bands = [AirBand(868_000, 868_600, 9_900, 10_000, 42_000)]
     assert airtime_words(air).endswith("next packet in 42 s")

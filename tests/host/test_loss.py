@@ -43,3 +43,14 @@ def test_what_was_long_ago_is_forgotten():
     for counter in range(600, 600 + 6 * SPAN):
         loss.heard([packet(counter)], 1)
     assert loss.ppm < 20_000
+
+
+def test_packets_that_came_at_once_count_as_they_would_one_by_one():
+    counters = (3, 4, 6, 9, 10)
+    at_once, singly = Loss(), Loss()
+    for loss in (at_once, singly):
+        loss.heard([packet(0, 2)], 1)
+    at_once.heard([packet(counter) for counter in counters], 2)
+    for counter in counters:
+        singly.heard([packet(counter)], 2)
+    assert at_once.ppm == singly.ppm == 333_333

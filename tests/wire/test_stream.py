@@ -2,7 +2,8 @@
 
 from gridnode.node.ring import Ring
 from gridnode.wire import cbor, schema
-from gridnode.wire.stream import RTO_FIRST_MS, RTO_MAX_MS, RTO_MIN_MS, WINDOW, Receiver, Sender
+from gridnode.wire.receiver import Receiver
+from gridnode.wire.stream import RTO_FIRST_MS, RTO_MAX_MS, RTO_MIN_MS, WINDOW, Sender
 
 CREDIT = 1 << 20
 

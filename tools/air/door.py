@@ -108,7 +108,9 @@ class _Client:
     def leave(self) -> None:
         """It is gone."""
         if self._port:
-            self._port.on_sent = self._port.on_locked = self._port.on_heard = lambda *_: None  # nobody is there any more
+            self._port.on_sent = lambda end_us: None
+            self._port.on_heard = lambda heard: None
+            self._port.on_locked = lambda: None
             self._port.standby()
             self._door.channel.leave(self._port)
         self.line.close()

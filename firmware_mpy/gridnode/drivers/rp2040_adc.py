@@ -22,6 +22,7 @@ _REQUEST_ADC, _REQUEST_ALWAYS = 36, 0x3F
 _DMA, _DMA_STRIDE, _COUNT_AND_START = 0x50000000, 0x40, 0x1C
 _RING_BITS = 13
 _RING_BYTES = 1 << _RING_BITS
+_TRIES = 8
 _MASK = _RING_BYTES // 2 - 1
 _RING = _RING_BYTES // 2  # samples: 341 ms of three inputs at 4 kHz
 _FIRST_PIN = 26
@@ -174,14 +175,18 @@ def _aligned():
     That takes twice its length, unless the heap can be filled up to such a place first.
     """
     fill = []
-    for _ in range(4):
+    for _ in range(_TRIES):
         memory = bytearray(_RING_BYTES)
-        short = -uctypes.addressof(memory) % _RING_BYTES
+        at = uctypes.addressof(memory)
+        short = -at % _RING_BYTES
         if not short:
             return memory
         memory = None
         gc.collect()
-        fill.append(bytearray(short))
+        for _ in range(_TRIES):  # smaller holes before that place are filled first
+            fill.append(bytearray(short))
+            if uctypes.addressof(fill[-1]) >= at:
+                break
     return bytearray(2 * _RING_BYTES)
 
 

@@ -35,6 +35,8 @@ def save_keys(folder: str, keys: list):
     draft = folder + "/keys.new"
     with open(draft, "w") as file:
         json.dump([[slot, key.hex()] for slot, key in keys], file)
+    if hasattr(os, "chmod"):  # not on a microcontroller
+        os.chmod(draft, 0o600)
     os.rename(draft, folder + _FILE)
     if load_keys(folder) != keys:
         raise OSError(5)
