@@ -24,7 +24,7 @@ HAIL = b"\x00"
 
 
 class Heard(NamedTuple):
-    """One message that the node has sent, or an offer: when its last byte arrived, the bytes of its frame, its fields by name."""
+    """One message that the node has sent, or an offer: when its last byte arrived, the bytes of its frame, its fields."""
 
     at_ns: int
     bytes: int

@@ -162,3 +162,20 @@ class RadioHost:
             at += 1
         if remote.view.link_state != LinkState.INCOMPATIBLE and remote.session.receiver is None:
             remote.welcome(at, {sequence for sequence in kept if sequence > at})
+
+
+class Stranger:
+    """A radio beside them that hears what is in the air, and sends what it likes. `heard`: data, spreading factor."""
+
+    def __init__(self, bench: LoraBench, plan: Plan, x_m: float = 200) -> None:
+        self._plan = plan
+        self._port = Port(bench.channel, bench.channel.antenna("stranger", x_m=x_m))
+        self._port.on_heard = lambda heard: self.heard.append((heard.data, heard.config.spreading_factor))
+        self._port.scan(plan.scan, plan.turn_ms)
+        self.heard: list[tuple[bytes, int]] = []
+
+    def send(self, data: bytes, spreading_factor: int) -> None:
+        """On the home channel, as a station of theirs would."""
+        plan = self._plan
+        khz, bandwidth_khz = plan.channels[0], plan.bandwidth_khz
+        self._port.send(data, khz, bandwidth_khz, spreading_factor, 14, plan.preamble(spreading_factor))

@@ -42,8 +42,8 @@ class Channels:
             self._once(f"fault {file}", "bad key file", fault, "")
         if not found:
             self.counts["unknown"] += 1
-            text = f"{self._url}: a node speaks that has no key here (its address is {offer.address:04x}), so it is not "
-            text += "heard: give it one with gridnexus provision, or copy its file from the keys of its former bridge"
+            text = f"{self._url}: a node speaks that has no key here (its address is {offer.address:04x}), so it is "
+            text += "not heard: give it one with gridnexus provision, or copy its file from the keys of its former bridge"
             self._once(f"unknown {offer.address}", "node unknown", text, "")
         answers = [self.channel(keys).offered(packet) for keys in found]
         welcomes = [welcome for welcome in answers if welcome is not None]
@@ -89,8 +89,8 @@ class Channels:
         names = " or ".join(keys.name for keys in found)
         if all(self._channels[keys.name].slot == offer.slot for keys in found):
             return  # an OFFER that was taken already, and came late; or one that somebody has made up
-        text = f"{self._url}: a node says that it is {names}, but its key is not the one kept here, so it is not heard: "
-        text += f"run gridnexus provision {found[0].name} with its port"
+        text = f"{self._url}: a node says that it is {names}, but its key is not the one kept here, so it is not "
+        text += f"heard: run gridnexus provision {found[0].name} with its port"
         self._once(f"refused {names}", "wrong key", text, found[0].name)
 
     def _once(self, what: str, kind: str, text: str, node: str) -> None:

@@ -8,7 +8,7 @@
 The nodes run boards/unix (a process of this machine), or the firmware of a board that is emulated. The homes are
 replayed (simulated); the records come every 5 s instead of every minute and an hour of the recording passes in a
 minute, so that there is something to see. With --radio the measured time begins when all homes have been heard: until
-then some minutes pass, as the region gives a radio no airtime at its start.
+then about two minutes pass, as a radio's purse of airtime is empty at its start.
 """
 
 import argparse
@@ -93,8 +93,7 @@ def run_radio(options: argparse.Namespace, folder: Path, stack: ExitStack, out: 
     household = RadioHousehold(folder, stack, options.port)
     print(f"\n  {len(household.nodes)} homes, replayed (simulated), over simulated LoRa. The page:", file=out)
     print(f"\n    {household.url}\n", file=out, flush=True)
-    household.wait_online()
-    print("  All homes have been heard.", file=out, flush=True)
+    heard_after_s = _wait_heard(household, out)
     if options.seconds is None:
         print("  Ctrl-C ends it.", file=out)
         while household.running:
@@ -105,7 +104,25 @@ def run_radio(options: argparse.Namespace, folder: Path, stack: ExitStack, out: 
     links = household.figures()
     household.stop()
     figures = judge.judge(household.database, household.journeys, TICK_MS) | judge.of_commands(commands)
-    return figures | {"covered_ppm": judge.covered_ppm(household.database), "links": links}
+    figures |= judge.lost_energy(household.database, household.journals)
+    figures |= {"covered_ppm": judge.covered_ppm(household.database), "all_heard_after_s": heard_after_s}
+    return figures | {"links": links}
+
+
+def _wait_heard(household: RadioHousehold, out: TextIO) -> float:
+    """Wait until all homes have been heard, telling how far it is; how long that took from power-on, s."""
+    total = len(household.nodes)
+    print(
+        "  Waiting for the homes, about two minutes: a radio has no airtime at its start, as the law counts by the"
+        " hour\n  and nothing says what it sent before. Homes behind the relay come last.",
+        file=out,
+        flush=True,
+    )
+
+    def say(names: list[str], after_s: float) -> None:
+        print(f"  {len(names)} of {total} heard after {after_s:.0f} s: {', '.join(names)}", file=out, flush=True)
+
+    return round(household.wait_online(say=say), 1)
 
 
 def watch(

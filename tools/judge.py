@@ -1,9 +1,14 @@
 """Holds what a bridge has stored against what the replayed homes truly used: all there, once, and exact."""
 
+import shutil
 import sqlite3
+import tempfile
 from pathlib import Path
 from typing import Any
 
+from gridnode.node.journal import Journal
+from gridnode.wire import schema
+from host_bridge.decode import decode
 from tools.homes import true_energy_mwh
 
 Journey = tuple[Path, int, int]  # profile, start hour, speed
@@ -81,6 +86,48 @@ def _energy_error_ppm(db: sqlite3.Connection, node_id: int, journey: Journey, ti
     return wrong / flowed * 1e6 if flowed else 1e6
 
 
+def lost_energy(database: Path, journals: dict[str, Path]) -> dict[str, Any]:
+    """For each home by how much the registers of its newest stored readings differ from those that the node itself
+    wrote into that record, on its own flash; over all channels and both ways. None: nothing is stored of it, or the
+    node does not have that record. `lost_energy_mwh`: of all homes together.
+
+    `journals`: the nodes' journal folders, which are only read. Both the bridge and the nodes have ended.
+    """
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as db:
+        lost = {name: _lost_energy_mwh(db, name, folder) for name, folder in journals.items()}
+    known = [mwh for mwh in lost.values() if mwh is not None]
+    return {"lost_energy_mwh": sum(known) if len(known) == len(lost) else None, "lost_energy_of_each_mwh": lost}
+
+
+def _lost_energy_mwh(db: sqlite3.Connection, name: str, folder: Path) -> int | None:
+    newest = db.execute(
+        "SELECT channel, epoch, max(sequence), energy_import_mwh, energy_export_mwh FROM readings JOIN nodes"
+        " ON nodes.id = node_id WHERE name = ? GROUP BY channel",
+        (name,),
+    ).fetchall()
+    lost: int | None = None
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = shutil.copytree(folder, Path(scratch) / "journal")  # to be opened is to be written to
+        journal = Journal(str(copy), len(newest), 0, 0)
+        for channel, epoch, sequence, *told in newest:
+            own = _own_record(journal, sequence)
+            if epoch != journal.epoch or own is None or own["channel"] != channel:
+                return None
+            kept = own["energy_import_mwh"], own["energy_export_mwh"]
+            lost = (lost or 0) + sum(abs(one - other) for one, other in zip(told, kept, strict=True))
+    return lost
+
+
+def _own_record(journal: Journal, sequence: int) -> dict[str, Any] | None:
+    """The fields of a reading as the node kept it; None where it has none of that number."""
+    buffer, start, length = journal.record(sequence)
+    kind, *fields = decode(bytes(buffer[start : start + length]))
+    if kind not in (schema.INTERVAL, schema.REGISTERS):
+        return None
+    names = [field for field, _ in schema.MESSAGES[kind][1]]
+    return dict(zip(names, fields, strict=True))
+
+
 def of_commands(commands: list[dict[str, Any]]) -> dict[str, Any]:
     """How the commands ended, with the reasons of those refused."""
     refused = [command for command in commands if command["verdict"] == "refused"]
@@ -104,12 +151,12 @@ def covered_ppm(database: Path) -> int:
 
 
 def is_good_by_radio(figures: dict[str, Any]) -> bool:
-    """Whether the main job was done over the air: no energy lost, all homes heard, some of them relayed, commands
+    """Whether the main job was done over the air: no energy lost, all homes heard, some of them over two hops, commands
     carried out. What a batch that is still missing tells of is not energy: the registers behind it hold that."""
     error = figures["energy_error_ppm"]
-    exact = error is not None and error < ENERGY_LIMIT_PPM
+    exact = error is not None and error < ENERGY_LIMIT_PPM and figures["lost_energy_mwh"] == 0
     applied = figures["commands_applied"] > 0 and figures["commands_unknown"] == 0
-    return exact and figures["duplicates"] == 0 and applied and figures["links"]["relayed_homes"] > 0
+    return exact and figures["duplicates"] == 0 and applied and 2 in figures["links"]["hops"].values()
 
 
 def is_good(figures: dict[str, Any]) -> bool:
@@ -135,8 +182,11 @@ def in_words(figures: dict[str, Any]) -> str:
 def _links_in_words(figures: dict[str, Any]) -> str:
     links = figures["links"]
     airtime = sum(links["airtime_s"].values())
+    lost = figures["lost_energy_mwh"]
     return (
-        f"\n  {figures['covered_ppm'] / 10_000:.2f} % of the time is told of; {figures['commands_unknown']} commands"
-        f" whose fate is not known\n  simulated LoRa: {links['relayed_homes']} homes relayed,"
+        f"\n  {'unknown' if lost is None else lost} mWh lost: the newest stored registers against the same records on"
+        f" the nodes' own flash\n  {figures['covered_ppm'] / 10_000:.2f} % of the time is told of;"
+        f" {figures['commands_unknown']} commands whose fate is not known\n  simulated LoRa: all homes heard"
+        f" {figures['all_heard_after_s']} s after power-on, {links['relayed_homes']} of them relayed,"
         f" {links['packets_on_air']['sent']} packets, {airtime:.1f} s on air"
     )

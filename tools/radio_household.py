@@ -5,6 +5,7 @@ house) half way to two more, which the gateway cannot hear: what they say is rel
 """
 
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,7 @@ class RadioHousehold:
         stack.callback(self.process.stop)
         self.process.start()
         self.client = self.process.connect()
+        self._powered_on_s = time.monotonic()
         for node in self.nodes:
             stack.callback(node.close)
             node.start()
@@ -74,16 +76,26 @@ class RadioHousehold:
         )
         return path
 
-    def wait_online(self, count: int = len(PLACES), within_s: float = ONLINE_WITHIN_S) -> None:
-        """Return when so many homes are online. Raises NodesError."""
+    def wait_online(
+        self,
+        count: int = len(PLACES),
+        within_s: float = ONLINE_WITHIN_S,
+        say: Callable[[list[str], float], object] = lambda names, after_s: None,
+    ) -> float:
+        """Return, when so many homes are online, how long after their power-on, s. `say(names, after_s)` hears each
+        time more of them are. Raises NodesError."""
         deadline = time.monotonic() + within_s
-        states: list[str] = []
+        heard: list[str] = []
         while time.monotonic() < deadline and self.running:
-            states = [f"{node['name']} {node['link_state']}" for node in self.client.nodes()]
-            if sum(state.endswith(" online") for state in states) >= count:
-                return
+            online = [node["name"] for node in self.client.nodes() if node["link_state"] == "online"]
+            after_s = time.monotonic() - self._powered_on_s
+            if len(online) > len(heard):
+                say(online, after_s)
+            heard = online
+            if len(heard) >= count:
+                return after_s
             time.sleep(0.2)
-        raise NodesError(f"not all homes were heard: {', '.join(states) or 'none'}\n{self.logs()}")
+        raise NodesError(f"not all homes were heard, only {', '.join(heard) or 'none'}\n{self.logs()}")
 
     def wait_readings(self, count: int, within_s: float = ONLINE_WITHIN_S) -> None:
         """Return when each home has so many readings. Raises NodesError."""
@@ -108,6 +120,11 @@ class RadioHousehold:
     def journeys(self) -> dict[str, tuple[Path, int, int]]:
         """What each node replays, for tools.judge."""
         return {profile.stem: (profile, START_HOUR, SPEED) for profile in self.profiles}
+
+    @property
+    def journals(self) -> dict[str, Path]:
+        """Where each node keeps its records, for tools.judge."""
+        return {node.name: node.port.parent / "journal" for node in self.nodes}
 
     @property
     def running(self) -> bool:

@@ -4,6 +4,8 @@ The nodes are gridnode's own session and ring under CPython; their processor tim
 """
 
 import asyncio
+import json
+import random
 import tempfile
 import time
 from collections.abc import Callable
@@ -11,10 +13,13 @@ from pathlib import Path
 
 from gridnode.node.ring import Ring
 from gridnode.wire import schema
+from gridnode.wire.channel import NodeChannel, address_of
 from gridnode.wire.frame import FrameDecoder
 from gridnode.wire.node_session import NodeSession
 from host_bridge.app import Bridge
 from host_bridge.config import BridgeConfig, Config
+from host_bridge.keys import new_key, write_private
+from host_bridge.link import framed
 from host_bridge.node import monotonic_ms
 from host_bridge.transport.loopback import Loopback
 from tests.bench.figures import Figure
@@ -28,17 +33,18 @@ class LoopNode:
 
     spent_s = 0.0  # processor time of all nodes
 
-    def __init__(self, number: int) -> None:
-        self.name = f"node-{number:04}"
+    def __init__(self, name: str, number: int) -> None:
+        self.name, self.key = name, new_key()
         self.ring = Ring(128, 96, EPOCH)
-        self.session = NodeSession(lambda: number + 1, self.ring, self._hello, lambda *_: ("none", 0, 0, 0))
+        self.channel = NodeChannel(name, [(1, self.key)], 1, random.getrandbits)
+        self.session = NodeSession(self.channel, self.ring, self._hello, lambda *_: ("none", 0, 0, 0))
         self.transport = Loopback(f"loop-{number}", self._received)
         self.left: dict[int, float] = {}  # sequence -> when its bytes first left
         self._decoder = FrameDecoder()
 
     def _hello(self, node_session: int, now_ms: int) -> list[object]:
         head = [schema.WIRE_VERSION, schema.digest(), self.name, "loopback", "bench", 1, "power on", now_ms, 0]
-        return [*head, node_session, 263, EPOCH, self.ring.oldest, self.ring.next, 1, 900, ["grid"], []]
+        return [*head, node_session, 320, EPOCH, self.ring.oldest, self.ring.next, 1, 900, ["grid"], [], 0]
 
     def _received(self, data: bytes) -> None:
         begin = time.thread_time()
@@ -58,8 +64,8 @@ class LoopNode:
         while True:
             begin = time.thread_time()
             before = self.session._sender._unsent
-            length = self.session.next_frame(monotonic_ms())
-            frame = bytes(self.session.frame[:length])
+            length = self.session.next_packet(monotonic_ms())
+            frame = framed(bytes(self.channel.packet[:length])) if length else b""
             LoopNode.spent_s += time.thread_time() - begin
             if not length:
                 return
@@ -81,8 +87,23 @@ async def _drive(nodes: list[LoopNode], until: float, measuring: Callable[[], bo
         await asyncio.sleep(max(0.0, due - time.monotonic()))
 
 
+def _fleet(folder: Path) -> list[LoopNode]:
+    """Nodes of which no two have one address, and their keys in `folder`."""
+    names: dict[int, str] = {}
+    number = 0
+    while len(names) < NODES:
+        names.setdefault(address_of(f"node-{number:04}"), f"node-{number:04}")
+        number += 1
+    nodes = [LoopNode(name, number) for number, name in enumerate(names.values())]
+    folder.mkdir(mode=0o700)
+    for node in nodes:
+        kept = {"name": node.name, "keys": [[1, node.key.hex()]], "lone": {"nonce": "", "counter": -1}}
+        write_private(folder / f"{node.name}.json", json.dumps(kept).encode())
+    return nodes
+
+
 async def _measure(folder: Path) -> list[Figure]:
-    nodes = [LoopNode(number) for number in range(NODES)]
+    nodes = _fleet(folder / "keys")
     bridge = Bridge(Config(BridgeConfig(state_dir=folder)), [node.transport for node in nodes])
     delays: list[float] = []
     by_name = {node.name: node for node in nodes}

@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from gridnode.node.journal import Journal
+from gridnode.wire import schema
 from host_bridge.model import ClockRecord, NodeEvent, Skipped, Switching
 from tests.host.store_kit import reading, running
 from tools import judge
@@ -175,3 +177,105 @@ def test_clocks_and_sequences_left_free_take_their_places(tmp_path, profile):
     free = [Skipped("home-01", 1, number) for number in (31, 32, 34)]
     records = [*readings, ClockRecord("home-01", 1, 30, 5, 6), *free, last._replace(sequence=35)]
     assert judged(tmp_path, profile, records)["lost"] == 1  # 33
+
+
+def on_flash(folder, readings, epoch=1):
+    """The journal of a node that made these readings of two channels; its folder."""
+    kept = Journal(str(folder), 2, epoch, EVERY_MS)
+    registers = [(0, 0, 0, 0)] * 2
+    for r in readings:
+        said = [schema.INTERVAL, 0, r.channel, r.node_end_ms, r.duration_ms, *r[7:9], *[None] * 5, None, 0]
+        assert kept.append(said) == r.sequence
+        registers[r.channel] = *r[7:9], 0, 0
+    kept.save(END_MS, registers)
+    return folder
+
+
+def lost_energy(tmp_path, profile, stored, kept, **more):
+    judged(tmp_path, profile, stored)
+    folder = on_flash(tmp_path / "journal", kept, **more)
+    before = {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    found = judge.lost_energy(tmp_path / "readings.sqlite3", {"home-01": folder})
+    assert {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    assert found["lost_energy_of_each_mwh"]["home-01"] == found["lost_energy_mwh"]
+    return found["lost_energy_mwh"]
+
+
+def two_channels():
+    return [reading(n, channel=n % 2, energy_import_mwh=500 + 7 * n, energy_export_mwh=n) for n in range(20)]
+
+
+def test_no_energy_is_lost_where_the_registers_are_those_on_the_nodes_flash(tmp_path, profile):
+    made = two_channels()
+    newer_at_the_node = [*made, reading(20, energy_import_mwh=9000), reading(21, channel=1, energy_import_mwh=9000)]
+    assert lost_energy(tmp_path, profile, [r for r in made if r.sequence not in (3, 4)], newer_at_the_node) == 0
+
+
+@pytest.mark.parametrize("channel", [0, 1])
+@pytest.mark.parametrize(("changes", "lost"), [((-5, 0), 5), ((0, 3), 3), ((4, -4), 8)])
+def test_lost_energy_is_told_of_each_channel_and_way(tmp_path, profile, channel, changes, lost):
+    made = two_channels()
+    at = 18 + channel
+    bent = made[at]._replace(
+        energy_import_mwh=made[at].energy_import_mwh + changes[0],
+        energy_export_mwh=made[at].energy_export_mwh + changes[1],
+    )
+    stored = [*made[:at], bent, *made[at + 1 :]]
+    assert lost_energy(tmp_path, profile, stored, made) == lost
+
+
+def test_a_record_that_the_node_does_not_have_is_no_proof_that_nothing_is_lost(tmp_path, profile):
+    made = two_channels()
+    assert lost_energy(tmp_path, profile, [*made, reading(20)], made) is None
+
+
+def test_records_of_another_journal_are_no_proof(tmp_path, profile):
+    assert lost_energy(tmp_path, profile, two_channels(), two_channels(), epoch=2) is None
+
+
+def test_a_home_of_which_nothing_is_stored_is_no_proof(tmp_path, profile):
+    judged(tmp_path, profile, two_channels())
+    folder = on_flash(tmp_path / "journal", two_channels())
+    found = judge.lost_energy(tmp_path / "readings.sqlite3", {"home-01": folder, "home-02": folder})
+    assert found == {"lost_energy_mwh": None, "lost_energy_of_each_mwh": {"home-01": 0, "home-02": None}}
+
+
+BY_RADIO = {
+    "energy_error_ppm": 12.0, "lost_energy_mwh": 0, "duplicates": 0, "commands_applied": 2, "commands_unknown": 0,
+    "links": {"hops": {"home-01": 1, "home-05": 2}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"energy_error_ppm": None},
+        {"energy_error_ppm": 1000.0},
+        {"lost_energy_mwh": None},
+        {"lost_energy_mwh": 1},
+        {"duplicates": 1},
+        {"commands_applied": 0},
+        {"commands_unknown": 1},
+        {"links": {"hops": {"home-01": 1, "home-05": 1}}},
+    ],
+)
+def test_by_radio_each_of_these_is_no_success(wrong):
+    assert judge.is_good_by_radio(BY_RADIO)
+    assert not judge.is_good_by_radio({**BY_RADIO, **wrong})
+
+
+def test_people_are_told_what_was_lost_by_radio():
+    links = {"airtime_s": {"gateway": 1.5, "home-01": 2.0}, "relayed_homes": 2, "packets_on_air": {"sent": 71}}
+    figures = {"nodes": 6, "readings_stored": 90, "lost": 0, "refusals": [], "commands_refused": 0} | BY_RADIO
+    figures |= {"links": links, "covered_ppm": 987_600, "all_heard_after_s": 118.4}
+    words = judge.in_words(figures)
+    for figure in (
+        "\n  0 mWh lost",
+        "98.76 %",
+        "118.4 s after power-on",
+        "2 of them relayed",
+        "71 packets",
+        "3.5 s on",
+    ):
+        assert figure in words
+    assert "unknown mWh lost" in judge.in_words({**figures, "lost_energy_mwh": None})

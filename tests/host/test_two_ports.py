@@ -7,6 +7,7 @@ from contextlib import suppress
 import pytest
 
 from host_bridge import link as link_module
+from host_bridge.link import framed
 from host_bridge.transport.serial import SerialTransport
 from tests.host.background import beside
 from tests.host.fleet_kit import running
@@ -28,9 +29,9 @@ class Device(Peer):
         self.transport = SerialTransport(line.path)
         self.line = line
 
-    def say(self, message):
+    def send(self, packet):
         with suppress(OSError):
-            os.write(self.line.ours, self.frame(message))
+            os.write(self.line.ours, framed(packet))
 
     def turn(self):
         with suppress(OSError):

@@ -97,19 +97,22 @@ class Peer:
         else:
             self.calls += 1
             if not self.mute:
-                self.transport.peer_send(framed(self.offer()))
+                self.send(self.offer())
+
+    def send(self, packet):
+        self.transport.peer_send(framed(packet))
 
     def say(self, message):
         """Lost before keys were agreed on."""
         if self.channel.sealed:
-            self.transport.peer_send(self.frame(message))
+            self.send(self.packet(message))
 
     def greet(self):
         """HELLO, and before it an OFFER where there are no keys."""
         if self.channel.sealed:
             self.say(self.greeting())
         else:
-            self.transport.peer_send(framed(self.offer()))
+            self.send(self.offer())
 
     def _answer(self, message):
         if message[0] == schema.CALL:

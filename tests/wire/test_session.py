@@ -6,8 +6,8 @@ from pipe import CREDIT, EPOCH, Host, Node, exchange, greeted, kinds, messages, 
 from vector_files import refuses
 
 from gridnode.wire import schema
-from gridnode.wire.host_session import HELLO_SESSION
 from gridnode.wire.host_channel import CALL_PACKET
+from gridnode.wire.host_session import HELLO_SESSION
 from gridnode.wire.session import CALL_EVERY_MS, HELLO_EVERY_MS, HELLO_FOR_MS, OFFER_EVERY_MS, QUIET_MS, SILENCE_MS
 
 # How a session opens

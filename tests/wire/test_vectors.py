@@ -49,7 +49,7 @@ def test_the_ends_agree_as_the_vectors_do():
     assert vector_files.hexed(host.offered(offer)) == hails["welcome"]
     assert node.open(unhexlify(hails["call"])) is None and node.called
     assert node.open(unhexlify(hails["welcome"])) is None and node.sealed
-    pong = [row for row in vector_files.read("messages.json") if row["name"] == "pong"][0]
+    (pong,) = [row for row in vector_files.read("messages.json") if row["name"] == "pong"]
     node._counter = pong["counter"]
     sealed = bytes(node.packet[: node.message(vector_files.from_json(pong["message"]))])
     assert vector_files.hexed(sealed) == pong["packet"]

@@ -13,8 +13,8 @@ from gridnode.wire import cbor, schema
 
 
 class Documents:
-    """`pairs`: a node.pair.Pair for each of schema.DOCUMENTS but the key; `takers`: for each a function that takes the body (or
-    None: there is none) and raises ValueError when it does not say what it must; it changes nothing then.
+    """`pairs`: a node.pair.Pair for each of schema.DOCUMENTS but the key; `takers`: for each a function that takes the
+    body (or None: there is none) and raises ValueError when it does not say what it must; it changes nothing then.
 
     What is kept is taken at once; a document that its taker refuses (another firmware wrote it) is left alone.
     """

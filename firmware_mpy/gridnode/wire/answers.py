@@ -1,4 +1,4 @@
-"""A node's answers to what a host asks: REQUEST and STORE are carried out at most once, FETCH and MEASURE answered anew.
+"""A node's answers to what a host asks: REQUEST and STORE are carried out at most once, FETCH and MEASURE each time.
 
 The outcome of a REQUEST or STORE is remembered and repeated; what came too late is refused.
 """

@@ -7,9 +7,9 @@ What the node sends is acknowledged when the caller says it is kept, not before.
 from gridnode.wire import WireError, cbor, schema
 from gridnode.wire.frame import FRAMING_BYTES
 from gridnode.wire.host_channel import CALL_PACKET
+from gridnode.wire.receiver import Receiver
 from gridnode.wire.schema import RELIABLE
 from gridnode.wire.session import CALL_EVERY_MS, PING_AGAIN_MS, PING_EVERY_MS, decode
-from gridnode.wire.receiver import Receiver
 
 # The longest frame of each, where a session has 30 bits, the number of a command 32, and what is not surely known is
 # known to a minute.

@@ -193,14 +193,15 @@ class NodeSession:
         """OFFER or HELLO, if one is due."""
         channel = self._channel
         greets = channel.sealed and now_ms < self._greet_until_ms
-        if self._called or not (self.open or greets):
-            if now_ms - self._offer_ms >= (CALL_ANSWER_MS if self._called else OFFER_EVERY_MS):
-                self._called = False
-                self._offer_ms = now_ms
-                return channel.offer()
-        if channel.sealed and (self._asked or (greets and not self.open)):
-            if now_ms - self._hello_ms >= (CALL_ANSWER_MS if self._asked else HELLO_EVERY_MS):
-                self._asked = False
-                self._hello_ms = now_ms
-                return channel.message([schema.HELLO] + self._hello(self.node_session, now_ms))
+        wait_ms = CALL_ANSWER_MS if self._called else OFFER_EVERY_MS
+        if (self._called or not (self.open or greets)) and now_ms - self._offer_ms >= wait_ms:
+            self._called = False
+            self._offer_ms = now_ms
+            return channel.offer()
+        wait_ms = CALL_ANSWER_MS if self._asked else HELLO_EVERY_MS
+        wanted = channel.sealed and (self._asked or (greets and not self.open))
+        if wanted and now_ms - self._hello_ms >= wait_ms:
+            self._asked = False
+            self._hello_ms = now_ms
+            return channel.message([schema.HELLO] + self._hello(self.node_session, now_ms))
         return 0

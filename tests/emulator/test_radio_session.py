@@ -1,0 +1,97 @@
+"""The whole node on an emulated Pico with its emulated SX1276, and the bridge's hub on a Pi with its SX1262, in the air.
+
+Firmware, drivers, link, channel and session of both are the product's; chips and air are models.
+"""
+
+from contextlib import contextmanager
+
+import pytest
+
+from gridnode.link import mesh
+from gridnode.wire.channel import address_of
+from hil import rigs
+from hil.bench import MS, UNIT, Load, Setup
+from hil.lora_bench import LoraBench
+from hil.radio_host import RadioHost, Stranger
+
+pytestmark = pytest.mark.slow
+SESSION_MS = 60_000  # an OFFER within 10 s; WELCOME and HELLO wait for airtime, which nobody has at a boot
+BATCH_MS = 60_000
+LINK_FORGETS_MS = 41_000  # what was sent before
+RENEWED_S = 60
+
+
+@contextmanager
+def home(tmp_path, keys=None, **unit):
+    """A node that meters 1 kW, and a host that has not heard it yet."""
+    setup = Setup(tmp_path, {"interval_s": 1, **unit}, Load(1_000_000))
+    bench = LoraBench(rigs.load("rp2040_lora_emulated"), setup)
+    host = RadioHost(bench, keys)
+    bench.power_on()
+    try:
+        yield bench, host
+    finally:
+        host.close()
+        bench.close()
+
+
+def test_a_session_readings_and_a_command_through_the_air(tmp_path):
+    with home(tmp_path) as (bench, host):
+        host.wait("session", lambda: host.open, SESSION_MS)
+        view = host.remote.view
+        assert (view.name, view.board, view.reset_cause) == (UNIT, bench.board["NAME"], "power on")
+        assert host.remote.session.hello[-1] == 15
+        assert list(view.contactors) == [spec["name"] for spec in bench.board["CONTACTORS"]]
+
+        host.wait("records", lambda: len(host.records) >= 60, BATCH_MS)
+        readings = [record for record in host.records.values() if getattr(record, "channel", None) == 0]
+        powers = [reading.active_power_mw for reading in readings if hasattr(reading, "active_power_mw")]
+        assert len(powers) >= 25
+        assert all(abs(power - 1_000_000) < 10_000 for power in powers[2:]), powers
+
+        answer = host.command("closed", RENEWED_S)
+        assert answer.outcome is not None and answer.outcome.applied and answer.outcome.state == "closed"
+        (edge,) = bench.edges(0)
+        assert edge.closed and answer.asked_ns < edge.at_ns < answer.heard_ns
+        assert bench.edges(1) == []
+        assert host.remote.rejected == 0 and host.chip.ignored == []
+        assert (host.radio.fault, host.radio.resets, host.link.counts["garbled"]) == ("", 0, 0)
+
+
+def test_who_has_no_key_hears_nothing_and_moves_nothing(tmp_path):
+    with home(tmp_path) as (bench, host):
+        stranger = Stranger(bench, host.plan)
+        host.wait("session", lambda: host.open, SESSION_MS)
+        host.wait("records", lambda: host.records, BATCH_MS)
+        before = len(stranger.heard)
+        host.command("closed", 5)
+        closed_ns = bench.edges(0)[-1].at_ns
+        requests = [(data, sf) for data, sf in stranger.heard[before:] if mesh.header(data)[0]]
+        assert requests
+        for data, _ in stranger.heard:
+            assert UNIT.encode() not in data and b"water heater" not in data
+        host.wait("the lease's end", lambda: not bench.is_closed(0), 8000)
+        assert bench.edges(0)[-1].at_ns - closed_ns >= 4900 * MS
+        host.run(LINK_FORGETS_MS)
+        edges = len(bench.edges(0))
+
+        forged = bytearray(requests[0][0])
+        forged[-10] ^= 1
+        address = address_of(UNIT).to_bytes(2, "big")
+        made_up = bytes((0x80 | 5 << 3,)) + address + address[1:] + bytes(range(40))
+        for data, sf in [*requests, (bytes(forged), requests[0][1]), (made_up, 7), (b"\xff" * 30, 8)]:
+            stranger.send(data, sf)
+            host.run(2500)
+        host.run(5000)
+        assert len(bench.edges(0)) == edges and host.open
+
+        assert host.command("closed", RENEWED_S).outcome.applied  # and the node hears its host as before
+        assert bench.is_closed(0)
+
+
+def test_a_host_with_another_key_is_not_heard(tmp_path):
+    with home(tmp_path, keys=[(1, bytes(32))]) as (bench, host):
+        host.run(45_000)
+        assert host.link.counts["heard"] >= 2
+        assert not host.open and host.records == {}
+        assert [told for told in host.told if told.startswith("wrong key")]
