@@ -1,8 +1,10 @@
 """The test's host: the product's own HostSession, stepped in the rig's time, with a tap that hears the line for ever.
 
 It keeps every record at once, as a bridge with an instant disk would. Killed, it says nothing more; the tap goes on.
+The line can be made to lose frames.
 """
 
+import math
 import random
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -13,6 +15,7 @@ from gridnode.wire.host_channel import HostChannel
 from gridnode.wire.host_session import HELLO_EPOCH, HostSession
 from gridnode.wire.session import decode
 from hil.bench import MS, UNIT, Bench
+from host_bridge.clock import NodeClock
 from host_bridge.link import framed
 
 STEP_MS = 10
@@ -21,6 +24,7 @@ RESEND_MS = 300
 WITHIN_MS = 5000  # a request that takes longer has failed
 FRAMING_BYTES = CRC_BYTES + 2  # with COBS and the delimiter, of a frame below 254 bytes
 HAIL = b"\x00"
+LOST_OF = 20  # frames, one is lost where the line loses any: 5 %
 
 
 class Heard(NamedTuple):
@@ -59,7 +63,16 @@ class Host:
         self.records: dict[tuple[int, int], Heard] = {}  # (journal epoch, sequence)
         self.repeats = 0  # records that came although they were kept
         self.noise = 0  # packets that were no message
+        self.on_line: list[bytes] = []  # packets of the node as a stranger at the line has them
+        self.said: list[bytes] = []  # and ours
+        self.bodies: list[bytes] = []  # what was sealed in the node's
+        self.losing = False  # the line loses one frame of LOST_OF, each way
+        self.lost = [0, 0]  # frames: of ours, of the node's
+        self.unix_ms: int | None = None  # time of day when the bench's time began: the node is told
+        self.clock = NodeClock()
         self._random = random.Random(seed)  # noqa: S311 (repeatable, nothing secret)
+        self._frames = [0, 0]
+        self._loses = [0, 0]
         self._tap = FrameDecoder()
         self._session: HostSession | None = None
         self._channels: list[HostChannel] = []  # of this life and the one before, newest first: the tap's too
@@ -160,13 +173,35 @@ class Host:
 
     def _speak(self) -> None:
         if self._session is not None:
-            for packet in self._session.packets(self.bench.now_ns // MS):
-                self.bench.write(framed(packet))
+            now_ms = self.bench.now_ns // MS
+            for packet in self._session.packets(now_ms, *self._time(now_ms)):
+                self.said.append(packet)
+                if not self._loses_one(0):
+                    self.bench.write(framed(packet))
+
+    def _time(self, now_ms: int) -> tuple[int, int, int]:
+        """What the node is told of the time of day: see HostSession.packets."""
+        if self.unix_ms is None or not self.clock.is_known:
+            return 0, 0, 0
+        node_ms, error_ms = self.clock.host_to_node(now_ms)
+        return self.unix_ms + now_ms, round(node_ms), math.ceil(error_ms) + 1
+
+    def _loses_one(self, way: int) -> bool:
+        """Whether the line loses this frame: of each LOST_OF one, by chance. `way`: 0 ours, 1 the node's."""
+        at = self._frames[way] % LOST_OF
+        self._frames[way] += 1
+        if not at:
+            self._loses[way] = self._random.randrange(LOST_OF)
+        is_lost = self.losing and at == self._loses[way]
+        self.lost[way] += is_lost
+        return is_lost
 
     def _listen(self) -> None:
         for at_ns, data in self.bench.read():
             for whole in self._tap.feed(data):
-                self._hear(at_ns, whole)
+                self.on_line.append(bytes(whole))
+                if not self._loses_one(1):
+                    self._hear(at_ns, whole)
 
     def _hear(self, at_ns: int, whole: bytes) -> None:
         if whole[:1] == HAIL:
@@ -180,6 +215,7 @@ class Host:
         except WireError:
             self.noise += 1
             return
+        self.bodies.append(body)
         name, specs = schema.MESSAGES[message[0]]
         fields = dict(zip((field for field, _ in specs), message[1:], strict=True))
         self.heard.append(Heard(at_ns, len(whole) + FRAMING_BYTES, name, fields))
@@ -199,10 +235,13 @@ class Host:
             return
         if message[0] == schema.HELLO:
             self._node_ms, self._node_at_ns = heard.fields["node_time_ms"], heard.at_ns
+            self.clock.begin(heard.at_ns / MS, self._node_ms, STEP_MS)
             self._epoch = message[HELLO_EPOCH]
             journal = self._journal()
             session.welcome(journal.next_sequence, journal.kept, CREDIT_BYTES)
             self._commands = 0
+        elif message[0] == schema.PONG:
+            self.clock.sample(message[1], heard.at_ns // MS, message[2])
         elif message[0] in schema.RELIABLE and session.receiver is not None:
             key = (self._epoch, message[1])
             self.repeats += key in self.records

@@ -43,7 +43,7 @@ class Channels:
         if not found:
             self.counts["unknown"] += 1
             text = f"{self._url}: a node speaks that has no key here (its address is {offer.address:04x}), so it is "
-            text += "not heard: give it one with gridnexus provision, or copy its file from the keys of its former bridge"
+            text += "not heard: give it one with gridnexus provision, or copy its file from its former bridge's keys"
             self._once(f"unknown {offer.address}", "node unknown", text, "")
         answers = [self.channel(keys).offered(packet) for keys in found]
         welcomes = [welcome for welcome in answers if welcome is not None]

@@ -228,7 +228,7 @@ class Dispatch:
         command.finished_ms = wall_ms()
         if outcome is None:
             command.verdict = Verdict.UNKNOWN
-            command.detail = "no outcome came in time: it may or may not have been applied; see the reported state"
+            command.detail = "no outcome came in time, and from now on the node refuses it; see the reported state"
         elif outcome.applied:
             command.verdict = Verdict.APPLIED
         else:
@@ -251,11 +251,12 @@ class Dispatch:
 
 
 def _too_short(view: NodeView) -> str:
-    """Why a lease cannot be renewed in time over radio."""
+    """Why a lease cannot be renewed in time over radio, and what is promised of a longer one: see RadioHub.show."""
     hops = view.way.hops if view.way else 1
     return (
         f"by radio, over {hops} hop{'s' if hops > 1 else ''}, the hold must be at least {view.least_hold_s} s now: "
-        f"a renewal may take {view.answer_within_ms // 1000} s, and its airtime has to be saved up"
+        f"a renewal may take {view.answer_within_ms // 1000} s, and its airtime has to be saved up. None is set aside "
+        "for it: where many are renewed at once, ask for longer; what is not renewed in time opens by itself"
     )
 
 
@@ -267,4 +268,9 @@ def _node_refusal(name: str, view: NodeView | None) -> tuple[Refusal, str] | Non
         return Refusal.INCOMPATIBLE, f"{view.name} runs firmware {view.firmware}, whose schema is not known here"
     if view.link_state != LinkState.ONLINE:
         return Refusal.OFFLINE, f"{view.name} is {view.link_state}"
+    if view.way is not None and view.way.is_one_way:
+        return (
+            Refusal.ONE_WAY,
+            f"{view.name} is heard and hears nothing (one way): nothing can be asked of it",
+        )
     return None

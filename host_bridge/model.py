@@ -182,6 +182,7 @@ class Refusal(StrEnum):
     BAD_HOLD = "hold out of range"
     PENDING = "another command is pending"
     OFFLINE = "node is not online"
+    ONE_WAY = "node hears nothing"
     INCOMPATIBLE = "node speaks an unknown schema"
     NODE = "refused by the node"
 
@@ -239,6 +240,7 @@ class Way:
     rssi_dbm: int
     margin_db: int  # above what the slowest rate needs
     airtime_ms: float  # of the packet that came last, over all hops
+    is_one_way: bool = False  # the node hears nothing: it is heard all the same, and nothing can be asked of it
 
 
 @dataclass(slots=True)

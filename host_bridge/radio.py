@@ -6,7 +6,7 @@ down leaves by the gateway that hears the node best.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from gridnode.link.airtime import URGENT, airtime_us
 from gridnode.link.lora import LoraLink
@@ -198,8 +198,9 @@ class RadioHub:
         view.least_hold_s = -(-max(budget_ms, view.answer_within_ms) // 1000)
         next_hop = "" if path.hops <= 1 else self._name(link.way(peer.address)[0])
         margin_db = (path.snr_qdb - limit_qdb(plan.spreading_factors[-1])) // 4
-        airtime_ms = peer.remote.airtime_back_ms
-        view.way = Way(gateway.url, gateway.is_simulated, path.hops, next_hop, path.rssi_dbm, margin_db, airtime_ms)
+        airtime_ms, session = peer.remote.airtime_back_ms, cast(Any, peer.remote.session)
+        strength = path.rssi_dbm, margin_db, airtime_ms
+        view.way = Way(gateway.url, gateway.is_simulated, path.hops, next_hop, *strength, session.one_way)
 
     def _name(self, short: int) -> str:
         if short == ANYBODY:

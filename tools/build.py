@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from littlefs import LittleFS
+from littlefs import LittleFS, UserContext
 from littlefs.errors import LittleFSError
 
 from gridnode import VERSION
@@ -33,6 +33,7 @@ from tools.node_files import NodeFilesError, mpy_cross_version, node_files
 
 FILESYSTEM, MANIFEST, KEYS = "filesystem.img", "manifest.json", "keys.json"
 _NO_SPACE = -28  # LFS_ERR_NOSPC
+_OLD_VERSION = 0x00020000  # of littlefs on a disk: without a mark behind each log that the flash there is erased
 
 
 class BuildError(RuntimeError):
@@ -65,33 +66,55 @@ def filesystem(
 
 
 def littlefs_image(board: Board, files: Mapping[str, bytes]) -> bytes:
-    """`files` as an image that MicroPython mounts on this board. Raises BuildError when they do not fit."""
-    place = board.manifest["FILESYSTEM"]
-    block, program = place["block_bytes"], place["program_bytes"]
-    disk = LittleFS(
-        block_size=block,
-        block_count=place["bytes"] // block,
-        prog_size=program,
-        read_size=program,
-        cache_size=max(128, program),  # MicroPython's own is no smaller: it reads small files out of their folder
-        lookahead_size=32,
-    )
-    disk.makedirs("journal/blocks", exist_ok=True)  # or the node's first start would have to, and be late
-    for name, content in files.items():
-        try:
-            if "/" in name:
-                disk.makedirs(name.rpartition("/")[0], exist_ok=True)
-            with disk.open(name, "wb") as file:
-                file.write(content)
-        except (LittleFSError, OSError) as error:
-            if getattr(error, "code", None) != _NO_SPACE:
-                raise
-            need = sum(map(len, files.values()))
-            raise BuildError(
-                f"{board.name}: {len(files)} files of {need} bytes do not fit into a file system of {place['bytes']} "
-                f"bytes; {name} did not. See FILESYSTEM in {board.folder / 'manifest.py'}, or put on less"
-            ) from None
+    """`files` as an image that MicroPython mounts on this board. Raises BuildError when they do not fit.
+
+    Each folder becomes one short log, which MicroPython reads through four times for each module that it loads: its
+    last file goes in when it is mounted as another version, which sees no room behind the log, and writes it anew.
+    """
+    last = {name.rpartition("/")[0]: name for name in files}
+    disk = _disk(board, _OLD_VERSION)
+    disk.format()
+    try:
+        disk.mount()
+        _put(disk, {name: content for name, content in files.items() if last[name.rpartition("/")[0]] != name})
+        disk.unmount()
+        disk = _disk(board, 0, disk.context)
+        disk.mount()
+        _put(disk, {name: files[name] for name in last.values()})
+        disk.makedirs("journal/blocks", exist_ok=True)  # or the node's first start would have to, and be late
+    except (LittleFSError, OSError) as error:
+        if getattr(error, "code", None) != _NO_SPACE:
+            raise
+        need, place = sum(map(len, files.values())), board.manifest["FILESYSTEM"]
+        raise BuildError(
+            f"{board.name}: {len(files)} files of {need} bytes do not fit into a file system of {place['bytes']} "
+            f"bytes. See FILESYSTEM in {board.folder / 'manifest.py'}, or put on less"
+        ) from None
     return bytes(disk.context.buffer)
+
+
+def _disk(board: Board, version: int, context: UserContext | None = None) -> LittleFS:
+    """Not mounted. `version`: 0: littlefs' own. `context`: the bytes of one that is there."""
+    place = board.manifest["FILESYSTEM"]
+    return LittleFS(
+        context,
+        mount=False,
+        block_size=place["block_bytes"],
+        block_count=place["bytes"] // place["block_bytes"],
+        prog_size=place["program_bytes"],
+        read_size=place["program_bytes"],
+        cache_size=max(128, place["program_bytes"]),  # MicroPython's is no smaller: it reads small files out of folders
+        lookahead_size=32,
+        disk_version=version,
+    )
+
+
+def _put(disk: LittleFS, files: Mapping[str, bytes]) -> None:
+    for name, content in files.items():
+        if "/" in name:
+            disk.makedirs(name.rpartition("/")[0], exist_ok=True)
+        with disk.open(name, "wb") as file:
+            file.write(content)
 
 
 def build(

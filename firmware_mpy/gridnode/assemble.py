@@ -72,7 +72,8 @@ def make_node(board, unit: dict, folder: str, coils: dict, meter, channels: list
     pump()
     # Two boots never share their chance, not even where a chip has little of it right after power-on.
     random.seed(_chance() ^ journal.boot_epoch)
-    stream, link, make_session = _make_link(board, unit, now())
+    stream, link, make_session = _make_link(board, unit, pump, now())
+    pump()
     node = Node(
         folder,
         Identity(unit["name"], board.NAME, journal.boot_epoch, journal.boot_time_ms, cause),
@@ -82,26 +83,28 @@ def make_node(board, unit: dict, folder: str, coils: dict, meter, channels: list
         link,
         NodeChannel(unit["name"], _load_keys(folder), journal.boot_epoch, random.getrandbits),
         journal,
+        make_session,
         unit.get("interval_s", 60),
         max([spec["max_hold_s"] for spec in board.CONTACTORS]),
         make_supply(board),
         getattr(gc, "mem_free", None),  # CPython has none
-        make_session,
     )
     if has_documents(folder):
         node.load_documents()
     return node, stream
 
 
-def _make_link(board, unit: dict, now_ms: int) -> tuple:
+def _make_link(board, unit: dict, pump, now_ms: int) -> tuple:
     """(what to wait for, None: nothing; the link; what makes the session over it). unit.json may have its own link."""
     spec = unit.get("link", board.LINK)
     if "region" in spec:
         from gridnode.radios import radio_link
 
-        return (None,) + radio_link(spec, unit, random.getrandbits, now_ms)
+        return (None,) + radio_link(spec, unit, random.getrandbits, pump, now_ms)
     from gridnode.hardware import make_stream
     from gridnode.link.serial import SerialLink
+
+    pump()
     from gridnode.wire.node_session import NodeSession
 
     stream = make_stream(board, unit)

@@ -28,12 +28,15 @@ def make_plan(spec: dict, unit: dict):
     return Plan(REGIONS[spec["region"]], spec["antenna_dbi"], spec["power_dbm"], channels, factors)
 
 
-def radio_link(spec: dict, unit: dict, random, now_ms: int) -> tuple:
-    """(LoraLink, what makes the session over it). `random(30)` gives bits."""
+def radio_link(spec: dict, unit: dict, random, pump, now_ms: int) -> tuple:
+    """(LoraLink, what makes the session over it). `random(30)` gives bits; `pump()` is called now and then."""
     from gridnode.link.lora import LoraLink
+
+    pump()
     from gridnode.wire.channel import address_of
     from gridnode.wire.node_radio import NodeRadio
 
+    pump()
     plan = make_plan(spec, unit)
     radio = make_radio(spec, unit, plan.turn_ms)
     batch, lone = unit.get("batch", 15), unit.get("lone", False)

@@ -15,7 +15,7 @@ CUT_OPERATIONS = 1  # a start writes at least so many pages: it counts the boot
 HANG_AFTER_MS = 6000
 HANGING = {
     "gridnode/start.py": replace_once(
-        "        feed()\n", f"        feed()\n        while now_ms > {HANG_AFTER_MS}:\n            pass\n"
+        "        feed()\n", f"        feed()\n        while ticks_ms() > {HANG_AFTER_MS}:\n            pass\n"
     )
 }
 

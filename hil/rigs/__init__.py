@@ -26,6 +26,7 @@ FEATURES = {
     "console": "a console that shows what the node says",
     "prompt": "a console that takes what a person types",
     "heap": "the node's own word on its memory",
+    "exact time": "a chip whose own time the bench knows to the microsecond",
     "cpu": "how busy the processor is",
 }
 

@@ -13,11 +13,16 @@ PROCESSOR = "this machine's, 32 bits (an ESP32's is slower)"
 CLOCK = "wall"
 PARTS = "esp32_devkit"
 LACKS = {
+    "exact time": "this machine's clock is its own",
     "converter": "a meter chip measures",
     "brown-out": "its supply is not simulated",
     "power cuts": "its supply is not simulated",
 }
 LIMITS = {
+    "session_ms": 1500,
+    "session_again_ms": 4000,
+    "strange_taken": 0,
+    "records_lost": 0,
     "boot_reading_ms": 3500,  # the meter chip is asked once a second
     "command_median_ms": 50,
     "command_p99_ms": 250,  # wall time on a machine with other work

@@ -12,8 +12,15 @@ WHAT = (
 PROCESSOR = "RP2040 at 125 MHz, emulated (times ± 50 % of a real one)"
 CLOCK = "simulated"
 PARTS = "rpi_pico_w"
-LACKS = {"flashing": "its flash is filled before power-on; UF2 copying is tested in tests/tools"}
+LACKS = {
+    "flashing": "its flash is filled before power-on; UF2 copying is tested in tests/tools",
+    "exact time": "the same chip as rp2040_emulated's, where it is measured",
+}
 LIMITS = {
+    "session_ms": 1000,
+    "session_again_ms": 4000,
+    "strange_taken": 0,
+    "records_lost": 0,
     "boot_reading_ms": 1000,
     "command_median_ms": 20,
     "command_p99_ms": 40,

@@ -9,6 +9,7 @@ PROCESSOR = "the board's own"
 CLOCK = "wall"
 PARTS = "rpi_pico"
 LACKS = {
+    "exact time": "nobody knows a real board's time better than its host",
     "pins": "nothing looks at the pins but the node itself",
     "power": "the bench does not hold its supply",
     "reset": "the bench has no wire to its reset pin",
@@ -25,6 +26,10 @@ LACKS = {
     "flashing": "flash it first: gridnexus flash",
 }
 LIMITS = {
+    "session_ms": 1500,
+    "session_again_ms": 4000,
+    "strange_taken": 0,
+    "records_lost": 0,
     "command_median_ms": 50,
     "command_p99_ms": 250,
     "fail_safe_ms": 250,

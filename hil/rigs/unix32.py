@@ -12,6 +12,7 @@ PROCESSOR = "this machine's, 32 bits"
 CLOCK = "wall"
 PARTS = None
 LACKS = {
+    "exact time": "this machine's clock is its own",
     "pins": "its contactors are simulated in the node and have no pins",
     "reset": "it is a program: ending it is a power cut",
     "watchdog": "it is a program without one",
@@ -24,6 +25,10 @@ LACKS = {
     "interlock": "boards/unix has one contactor",
 }
 LIMITS = {
+    "session_ms": 1500,
+    "session_again_ms": 4000,
+    "strange_taken": 0,
+    "records_lost": 0,
     "boot_reading_ms": 1000,
     "command_median_ms": 50,
     "command_p99_ms": 250,  # wall time on a machine with other work

@@ -47,6 +47,7 @@ REFUSAL_CODES = {
     Refusal.PENDING: 409,
     Refusal.NODE: 409,
     Refusal.OFFLINE: 503,
+    Refusal.ONE_WAY: 503,
     Refusal.INCOMPATIBLE: 503,
 }
 

@@ -24,6 +24,7 @@ class WayBody(BaseModel):
     rssi_dbm: int
     margin_db: int = Field(description="above what the slowest rate needs")
     airtime_ms: float = Field(description="of the packet that came last, over all hops")
+    is_one_way: bool = Field(description="it hears nothing: nothing can be asked of it")
 
 
 class NodeLinkBody(BaseModel):

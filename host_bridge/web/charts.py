@@ -9,11 +9,12 @@ from nicegui import ui
 
 from host_bridge.model import NodeView
 from host_bridge.web.elements import Text, box, mark
+from host_bridge.web.homes import apart_ms
 from host_bridge.web.today import MINUTE_MS, QUARTER_MS, Bars
 from host_bridge.web.units import MINUS
 
 LIVE_WINDOW_MS = 10 * 60_000
-GAP_MS = 5_000  # a longer silence is drawn as a gap, never bridged by a line
+GAP_MS = 5_000  # a longer silence is drawn as a gap, never bridged by a line; longer by radio
 # Mid tones that keep 3:1 against paper and night; dashes tell homes apart where colour does not.
 HOME_COLORS = ("#4f83c4", "#a06cb5", "#7d9440", "#c75a78", "#3f97b0", "#7b6fd0", "#9a7a5c", "#58986a")
 HOME_DASHES: tuple[str | list[int], ...] = ("solid", [6, 3], [2, 2])
@@ -29,13 +30,14 @@ def home_color(position: int) -> str:
 
 
 def trail_points(view: NodeView, after_ms: int, shift_ms: int) -> list[Point]:
-    """[local ms, W] of the trail after `after_ms`, with [ms, null] wherever it was silent for longer than GAP_MS."""
+    """[local ms, W] of the trail after `after_ms`, with [ms, null] wherever there is a gap."""
     points: list[Point] = []
     before_ms = after_ms
+    gap_ms = max(GAP_MS, apart_ms(view))
     for time_ms, milliwatts in view.live_trail:
         if time_ms <= after_ms:
             continue
-        if before_ms and time_ms - before_ms > GAP_MS:
+        if before_ms and time_ms - before_ms > gap_ms:
             points.append([before_ms + 1 + shift_ms, None])
         points.append([time_ms + shift_ms, round(milliwatts / 1000, 1)])
         before_ms = time_ms

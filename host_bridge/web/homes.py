@@ -1,6 +1,7 @@
 """A card for each home: power now with its recent course, what each channel measures, and its switches."""
 
 from collections.abc import Sequence
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
 from host_bridge import words
@@ -21,14 +22,16 @@ LINK_WORDS = {
     LinkState.STALE: "stale",
     LinkState.INCOMPATIBLE: "incompatible",
 }
-SPARK_MS, SPARK_STEPS, SPARK_HEIGHT = 5 * 60_000, 60, 32
+MINUTE_MS = 60_000
+SPARK_MS, SPARK_STEPS, SPARK_HEIGHT = 5 * MINUTE_MS, 60, 32
 
 
 class HomeCard:
     """One node. Its channels and contactors are fixed when it is made: `shape` says when to make it anew."""
 
-    def __init__(self, view: NodeView, color: str, max_hold_s: int, dispatch: "Dispatch") -> None:
+    def __init__(self, view: NodeView, color: str, max_hold_s: int, dispatch: "Dispatch", zone: tzinfo) -> None:
         self.shape = shape(view)
+        self._zone = zone
         holds_s = holds_up_to(min(max_hold_s, view.max_hold_s or max_hold_s))
         with box("article", "card home", aria_label=view.name) as self.element:
             self.element.style(f"--home:{color}")
@@ -37,6 +40,7 @@ class HomeCard:
                 self._link = Text("span", "", "link")
             self._board = Text("p", "", "note board")
             self._build_power()
+            self._mean = Text("p", "", "note mean")
             self._channels = [_ChannelRow(name) for name in view.channels] if len(view.channels) > 1 else []
             self._trouble = Text("p", "", "note trouble")
             self._energy = EnergyToday()
@@ -53,7 +57,7 @@ class HomeCard:
                     self._unit = Text("span", "W", "unit")
                 self._direction = Direction(DIRECTION_WORDS)
             spark = {"viewBox": f"0 0 {SPARK_STEPS} {SPARK_HEIGHT}", "preserveAspectRatio": "none"}
-            with box("svg", "spark", role="img", aria_label="power of the last five minutes", **spark):
+            with box("svg", "spark", role="img", **spark) as self._spark_box:
                 self._zero = box("path", "zero")
                 self._spark = box("path", "line")
 
@@ -82,7 +86,12 @@ class HomeCard:
         self._unit.show(unit)
         choose(self._figure, "is", direction)
         self._direction.show(direction, None if online else last_known(view, now_ms))
-        line, zero = spark_paths(list(view.live_trail), now_ms)
+        mean = mean_words(view, self._zone)
+        self._mean.show(mean)
+        mark(self._mean, hidden=not mean)
+        span_ms = spark_ms(view)
+        attribute(self._spark_box, "aria-label", f"power of the last {span_ms // MINUTE_MS} minutes")
+        line, zero = spark_paths(list(view.live_trail), now_ms, span_ms, apart_ms(view))
         attribute(self._spark, "d", line)
         attribute(self._zero, "d", zero)
 
@@ -124,9 +133,33 @@ def last_known(view: NodeView, now_ms: int) -> str:
     return f"last known, {units.age(now_ms - view.last_heard_ms)}"
 
 
-def spark_paths(trail: Sequence[tuple[int, int]], now_ms: int) -> tuple[str, str]:
-    """SVG paths of the mean power of each five seconds of the last five minutes, and of the zero line."""
-    step_ms = SPARK_MS // SPARK_STEPS
+def mean_words(view: NodeView, zone: tzinfo) -> str:
+    """What a figure by radio is: no value of now, but the mean of the newest interval that has come."""
+    if view.way is None or not view.live or not view.interval_s:
+        return ""
+    whole = view.interval_s % 60 == 0
+    span = "minute" if view.interval_s == 60 else units.span(view.interval_s)
+    end = datetime.fromtimestamp(max(live.time_ms for live in view.live.values()) / 1000, zone)
+    return f"mean of the {span} to {end.strftime('%H:%M' if whole else '%H:%M:%S')}"
+
+
+def apart_ms(view: NodeView) -> int:
+    """What lies further apart has a gap in between: there is a figure each second by cable, each interval by radio."""
+    return 3 * view.interval_s * 500 if view.way else 0
+
+
+def spark_ms(view: NodeView) -> int:
+    """How far back the spark goes: two batches of a node that sends in batches."""
+    return max(SPARK_MS, 2 * view.stale_after_ms // 3 // MINUTE_MS * MINUTE_MS)
+
+
+def spark_paths(
+    trail: Sequence[tuple[int, int]], now_ms: int, span_ms: int = SPARK_MS, apart_ms: int = 0
+) -> tuple[str, str]:
+    """SVG paths of the mean power of each 60th of the last `span_ms` (five seconds of five minutes), and of the zero
+    line. What is no further apart than `apart_ms`, or than one step, is joined."""
+    step_ms = span_ms // SPARK_STEPS
+    joined = max(1, -(-apart_ms // step_ms))
     newest = now_ms // step_ms
     bins: dict[int, list[int]] = {}
     for time_ms, milliwatts in trail:
@@ -138,9 +171,9 @@ def spark_paths(trail: Sequence[tuple[int, int]], now_ms: int) -> tuple[str, str
     means = {position: sum(powers) / len(powers) for position, powers in sorted(bins.items())}
     low, high = min(0.0, *means.values()), max(0.0, *means.values())
     scale = (SPARK_HEIGHT - 4) / ((high - low) or 1)
-    parts, before = [], -2
+    parts, before = [], -SPARK_STEPS - joined
     for position, mean in means.items():
-        parts.append(f"{'L' if position == before + 1 else 'M'}{position} {2 + (high - mean) * scale:.1f}")
+        parts.append(f"{'L' if position <= before + joined else 'M'}{position} {2 + (high - mean) * scale:.1f}")
         before = position
     zero = 2 + high * scale
     return "".join(parts), f"M0 {zero:.1f}H{SPARK_STEPS}"

@@ -13,7 +13,7 @@ COLUMNS = (
     "Node",
     "Link",
     "Last heard",
-    "Clock offset",
+    "Clock",
     "Round trip",
     "Board",
     "Firmware",
@@ -62,12 +62,12 @@ class _Row:
     def show(self, view: NodeView, now_ms: int) -> None:
         self._link.show(LINK_WORDS[view.link_state])
         choose(self._link, "link", view.link_state.value)
-        self._url.show(view.link)
+        self._url.show(link_words(view))
         mark(self.element, stale=view.link_state != "online")
         texts = (
             units.age(now_ms - view.last_heard_ms) if view.last_heard_ms else "never",
-            units.scaled(view.clock_offset_ms, 0, "ms", divisor=1),
-            units.scaled(view.round_trip_ms, 0, "ms", divisor=1),
+            clock_words(view),
+            units.lapse(view.round_trip_ms),
             view.board or units.NOTHING,
             view.firmware or units.NOTHING,
             vitals_words(view.vitals, now_ms),
@@ -76,6 +76,27 @@ class _Row:
         )
         for cell, text in zip(self._cells, texts, strict=True):
             cell.show(text)
+
+
+def link_words(view: NodeView) -> str:
+    """The port, or how the node is reached by radio."""
+    way = view.way
+    if way is None:
+        return view.link
+    by = f" by {way.next_hop}" if way.next_hop else ""
+    hops = f"{way.hops}{units.SPACE}hop{'s' if way.hops > 1 else ''}{by}"
+    kind = "simulated LoRa" if way.is_simulated else "LoRa"
+    lost = [] if view.loss_ppm is None else [f"{view.loss_ppm / 10_000:.1f}{units.SPACE}% lost"]
+    return ", ".join([kind, hops, *lost, *(["one way"] if way.is_one_way else [])])
+
+
+def clock_words(view: NodeView) -> str:
+    """How far the node's clock has gone from ours since the session began, and how wrong that may be at most; of a
+    node behind a radio the second alone, as the first is less."""
+    if view.clock_error_ms is None:
+        return units.NOTHING
+    offset = "" if view.way else units.scaled(view.clock_offset_ms, 0, "ms", divisor=1) + " "
+    return f"{offset}\N{PLUS-MINUS SIGN}{units.SPACE}{units.lapse(view.clock_error_ms)}"
 
 
 def vitals_words(vitals: Vitals | None, now_ms: int) -> str:

@@ -63,7 +63,7 @@ class Overview:
                 self._missing = Text("p", "", "note")
             self._energy = EnergyToday("large")
 
-    def tick(self, views: Iterable[NodeView], energy: Energy | None) -> None:
+    def tick(self, views: Iterable[NodeView], energy: Energy | None, now_ms: int) -> None:
         homes = list(views)
         powers = [view.active_power_mw() for view in homes if view.link_state is LinkState.ONLINE]
         known = [power for power in powers if power is not None]
@@ -74,7 +74,7 @@ class Overview:
         self._unit.show(unit)
         self._direction.show(units.direction(total))
         choose(self._figure, "is", units.direction(total))
-        self._missing.show(_missing(len(known), len(homes)))
+        self._missing.show(_missing(len(known), len(homes)) + oldest_words(homes, now_ms))
         mark(self._missing, partial=len(known) < len(homes))
         self._energy.show(energy)
 
@@ -85,3 +85,10 @@ def _missing(known: int, homes: int) -> str:
     if known == homes:
         return f"all {homes} homes reporting" if homes > 1 else "the home is reporting"
     return f"{known} of {homes} homes reporting; the others are left out of this sum"
+
+
+def oldest_words(views: Iterable[NodeView], now_ms: int) -> str:
+    """How old the oldest figure in the sum is, where some come by radio: they are means, and come in batches."""
+    by_radio = [view for view in views if view.way is not None and view.link_state is LinkState.ONLINE]
+    ends_ms = [live.time_ms for view in by_radio for live in view.live.values()]
+    return f"; by radio: means, the oldest of {units.age(now_ms - min(ends_ms))}" if ends_ms else ""

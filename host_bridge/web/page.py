@@ -116,7 +116,7 @@ class Page:
         colors = {name: home_color(position) for position, name in enumerate(arrived)}
         self._clock.show(datetime.now(self._zone).strftime("%a %d %b  %H:%M"))
         self._banner.tick(self._store.health(), homes, now_ms, self._today.trouble)
-        self._overview.tick(homes.values(), self._today.of_all())
+        self._overview.tick(homes.values(), self._today.of_all(), now_ms)
         self._empty.tick(homes, list(self._views.values()))
         for part in (self._overview.element, self._charts):
             mark(part, hidden=not homes)
@@ -131,7 +131,7 @@ class Page:
         if airs:
             simulated = ", simulated LoRa" if any(air.is_simulated for air in airs) else ""
             self._links_note.show(f"hops, margin and airtime{simulated}")
-            self._map.tick(homes, airs)
+            self._map.tick(homes, airs, now_ms)
         self._event_list.tick([*self._older_events, *self._events.recent])
 
     def _tick_cards(self, homes: Mapping[str, NodeView], colors: Mapping[str, str], now_ms: int) -> None:
@@ -145,7 +145,7 @@ class Page:
         if old is not None:
             old.element.delete()
         with self._homes:
-            card = HomeCard(view, color, self._config.dispatch.max_hold_s, self._dispatch)
+            card = HomeCard(view, color, self._config.dispatch.max_hold_s, self._dispatch, self._zone)
         card.element.move(target_index=position)
         self._cards[view.name] = card
         return card

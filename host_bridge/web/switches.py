@@ -93,11 +93,17 @@ class SwitchPanel:
         online = view.link_state is LinkState.ONLINE
         report = view.contactor_reports.get(self._number)
         key = (self._node, self._name)
-        pending = self._dispatch.pending.get(key) or self._asking
+        pending, last = self._dispatch.pending.get(key) or self._asking, self._dispatch.last.get(key)
+        doubt_ms = 0 if last is None else doubt_left_ms(last, report, view.clock_error_ms or 0, now_ms)
         self._show_state(report, online, now_ms)
-        self._show_hold(report, self._dispatch.last.get(key), online, now_ms)
-        self._show_request(pending, self._dispatch.last.get(key), now_ms)
-        self._show_buttons(report.state if report else "", online and pending is None)
+        if last is not None and report is not None and doubt_ms and online:
+            self._show_doubt(last, report, doubt_ms, now_ms)
+        self._show_hold(report, last, online, now_ms)
+        self._show_request(pending, last, now_ms)
+        hears = view.way is None or not view.way.is_one_way
+        if not hears and online:
+            self._advise("It hears nothing of this bridge (one way): nothing can be asked of it.")
+        self._show_buttons(report.state if report else "", online and hears and pending is None)
 
     def _show_buttons(self, state: str, may_ask: bool) -> None:
         for button in (self._close, self._open, self._reset):
@@ -124,6 +130,16 @@ class SwitchPanel:
         cause = words.CAUSES[report.cause]
         self._cause.show(cause if online else "The node is not online: its state now is unknown.")
         self._advise(words.advice(report.state, report.cause))
+
+    def _show_doubt(self, last: Command, report: ContactorReport, doubt_ms: int, now_ms: int) -> None:
+        """A state of its own: what was asked may have been applied, and the node has not said."""
+        choose(self._element, "is", "in-doubt")
+        self._state.show("not known")
+        self._load.show(f"told {units.age(now_ms - report.time_ms)}: {report.state}")
+        self._cause.show(
+            f"Not known whether applied: {_wish(last)}. "
+            f"It will be open by itself in {units.countdown(doubt_ms)}, or the node tells before."
+        )
 
     def _advise(self, text: str) -> None:
         self._advice.show(text)
@@ -166,12 +182,27 @@ def _wish(command: Command) -> str:
     return f"switch on for {units.span(command.hold_s)}" if command.target == "closed" else "switch off"
 
 
+def doubt_left_ms(last: Command, report: ContactorReport | None, clock_error_ms: float, now_ms: int) -> int:
+    """For how long it is not known at most whether the contactor is as reported: the fate of `last` is unknown, and
+    nothing that the node said since settles it. 0: it is known. The end is that of the lease in question."""
+    if last.verdict is not Verdict.UNKNOWN or report is None or last.target not in ("closed", "open"):
+        return 0
+    said_ms = report.time_ms - clock_error_ms  # at the earliest
+    if said_ms > last.finished_ms or (said_ms > last.time_ms and report.state == last.target):
+        return 0  # from its deadline on the node refuses it
+    if last.target == "open":
+        return report.hold_left_ms(now_ms) if report.state == "closed" else 0
+    if report.state == "closed" and report.hold_left_ms(now_ms):
+        return 0  # so far it is, by the lease before
+    return max(0, last.finished_ms + last.hold_s * 1000 - now_ms)
+
+
 def outcome_words(command: Command, now_ms: int) -> str:
     """What became of a finished command: applied, refused with its reason and wait, or unknown."""
     if command.verdict is Verdict.APPLIED:
         return f"applied, {units.age(now_ms - command.finished_ms)}"
     if command.verdict is Verdict.UNKNOWN:
-        return f"outcome unknown: {command.detail}"
+        return f"not known whether applied: {command.detail}"
     wait_ms = command.wait_ms - (now_ms - command.finished_ms)
     again = f" Try again in {units.countdown(wait_ms)}." if wait_ms > 0 else ""
     reason = words.REASONS.get(command.detail, command.detail) or str(command.refusal)

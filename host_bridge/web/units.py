@@ -54,6 +54,15 @@ def scaled(value: int | float | None, places: int, unit: str, divisor: int = 100
     return f"{number:.{places}f}{SPACE}{unit}".replace("-", MINUS)
 
 
+def lapse(milliseconds: float | None) -> str:
+    """A time that something takes: "1.2 ms", "45 ms", "8.1 s"; unknown is NOTHING."""
+    if milliseconds is None:
+        return NOTHING
+    if milliseconds >= 1000:
+        return scaled(milliseconds, 1, "s")
+    return scaled(milliseconds, 0 if milliseconds >= 10 else 1, "ms", divisor=1)
+
+
 def age(milliseconds: int) -> str:
     """How long ago, counting up: "now", "7 s ago", "3 min ago", "2 h 5 min ago", "4 d ago"."""
     seconds = max(0, milliseconds) // 1000

@@ -8,6 +8,7 @@ from gridnode.switching.contactor import Contactor
 from gridnode.wire import cbor, schema
 from gridnode.wire.channel import NodeChannel
 from gridnode.wire.host_channel import CALL_PACKET, HostChannel
+from gridnode.wire.node_session import NodeSession
 from gridnode.wire.session import QUIET_MS, decode
 
 RATE_HZ = 1000
@@ -126,8 +127,8 @@ class Bench:
         self.ring = Kept(records, self.random())
         self.node = Node(
             "nowhere", Identity(NAME, "bench board", 6, 0, "brown-out"), Meter(self.channels), self.channels,
-            [self.contactor], self.link, NodeChannel(NAME, [(1, KEY)], 6, self.random), self.ring, interval_s,
-            MAX_HOLD_S, failing,
+            [self.contactor], self.link, NodeChannel(NAME, [(1, KEY)], 6, self.random), self.ring, NodeSession,
+            interval_s, MAX_HOLD_S, failing,
         )  # fmt: skip
 
     def random(self, bits=30):
@@ -517,6 +518,7 @@ def test_a_node_whose_names_do_not_fit_one_hello_does_not_start():
                 bench.link,
                 NodeChannel(NAME, [], 6, bench.random),
                 bench.ring,
+                NodeSession,
                 2,
                 MAX_HOLD_S,
             )

@@ -137,6 +137,7 @@ def test_an_applied_command_is_200_and_reached_the_dispatch_as_asked(bridge):
         (Refusal.PENDING, 409),
         (Refusal.NODE, 409),
         (Refusal.OFFLINE, 503),
+        (Refusal.ONE_WAY, 503),
         (Refusal.INCOMPATIBLE, 503),
     ],
 )

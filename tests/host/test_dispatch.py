@@ -225,7 +225,7 @@ def test_silence_ends_unknown_and_says_so(go):
     async def course(door):
         command = await door.ask()
         assert outcome(command) == ("unknown", None)
-        assert "may or may not" in command.detail
+        assert "from now on the node refuses it" in command.detail
         assert door.audit.rows[-1] == ("update", "closed", "unknown")
         assert door.dispatch.pending == {}
 

@@ -93,5 +93,14 @@ def test_a_lease_too_short_to_be_renewed_by_radio_is_refused_before_it_is_sent(b
     assert cli.main([*asked, "95s"]) != 0
     out, _ = capsys.readouterr()
     assert "by radio, over 2 hops, the hold must be at least 96 s now: a renewal may take 60 s" in out
+    assert "None is set aside" in out and "not renewed in time opens by itself" in out
     assert not bridge.asked
     assert cli.main([*asked, "96s"]) == 0 and bridge.asked
+
+
+def test_of_a_node_that_hears_nothing_nothing_can_be_asked(bridge, capsys):
+    bridge.views["home-1"].way = Way(GATEWAY, True, 1, "", -121, 3, 730.0, is_one_way=True)
+    asked = ["--config", str(bridge.config_file), "relay", "home-1", "heater", "closed", "--hold", "10m"]
+    assert cli.main(asked) != 0
+    out, _ = capsys.readouterr()
+    assert "hears nothing (one way): nothing can be asked of it" in out and not bridge.asked

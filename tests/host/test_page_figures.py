@@ -10,9 +10,21 @@ import pytest
 
 from gridnode.wire import schema
 from host_bridge import words
-from host_bridge.model import Command, LinkState, Live, NodeView, Reading, Refusal, StoreError, Verdict, Vitals
-from host_bridge.web import banner, charts, homes, switches, today, units
-from host_bridge.web.node_table import dropped, vitals_words
+from host_bridge.model import (
+    Command,
+    ContactorReport,
+    LinkState,
+    Live,
+    NodeView,
+    Reading,
+    Refusal,
+    StoreError,
+    Verdict,
+    Vitals,
+    Way,
+)
+from host_bridge.web import banner, charts, homes, overview, switches, today, units
+from host_bridge.web.node_table import clock_words, dropped, link_words, vitals_words
 
 MINUS = "\u2212"
 
@@ -202,13 +214,117 @@ def test_the_holds_to_choose_from_end_at_the_limit():
         (Verdict.REFUSED, "min on time", 5_000, f"refused: {words.REASONS['min on time']}. Try again in 0:03."),
         (Verdict.REFUSED, "home-01 is stale", 0, "refused: home-01 is stale."),
         (Verdict.REFUSED, "", 1_000, "refused: refused by the node."),
-        (Verdict.UNKNOWN, "no outcome came in time", 0, "outcome unknown: no outcome came in time"),
+        (Verdict.UNKNOWN, "no outcome came in time", 0, "not known whether applied: no outcome came in time"),
     ],
 )  # fmt: skip
 def test_an_outcome_is_told_in_words(verdict, detail, wait_ms, words):
     refusal = Refusal.NODE if verdict is Verdict.REFUSED else None
     command = Command(1, 0, "home-01", "heater", "open", 0, "page", "", verdict, refusal, detail, wait_ms, 10_000)
     assert plain(switches.outcome_words(command, 12_000)) == words
+
+
+ASKED_MS, ENDED_MS = 100_000, 160_000  # of the command below; 160 s is also its deadline
+
+
+def doubt(now_ms, report, target="closed", verdict=Verdict.UNKNOWN, error_ms=0):
+    """(state, told at ms, hold left) of the report; what is in doubt, and for how long."""
+    last = Command(1, ASKED_MS, "home-01", "heater", target, 300, "page", "", verdict, finished_ms=ENDED_MS)
+    state, told_ms, hold_ms = report
+    report = ContactorReport(0, told_ms, state, "request", hold_ms, 0)
+    return switches.doubt_left_ms(last, report, error_ms, now_ms)
+
+
+def test_after_silence_the_state_is_not_known_until_the_lease_in_question_has_ended():
+    before = ("open", 50_000, 0)
+    assert doubt(170_000, before) == 290_000
+    assert doubt(460_000, before) == 0
+    assert doubt(170_000, before, verdict=Verdict.APPLIED) == doubt(170_000, before, verdict=Verdict.REFUSED) == 0
+
+
+def test_what_the_node_says_since_settles_it():
+    assert doubt(170_000, ("open", 165_000, 0)) == 0  # after its deadline the node refuses it
+    assert doubt(170_000, ("open", 130_000, 0)) == 290_000  # it may have come after that
+    assert doubt(170_000, ("closed", 130_000, 300_000)) == 0
+    assert doubt(170_000, ("open", 165_000, 0), error_ms=20_000) == 290_000  # it may have said so before
+
+
+def test_an_opening_in_doubt_is_over_when_the_hold_has_ended():
+    assert doubt(170_000, ("closed", 50_000, 200_000), "open") == 80_000
+    assert doubt(260_000, ("closed", 50_000, 200_000), "open") == 0
+    assert doubt(170_000, ("open", 50_000, 0), "open") == 0
+
+
+def test_an_extension_in_doubt_leaves_no_doubt_while_the_hold_before_lasts():
+    before = ("closed", 50_000, 200_000)
+    assert doubt(200_000, before) == 0
+    assert doubt(251_000, before) == 209_000
+
+
+def by_radio(interval_s=60, batch=15, **way):
+    view = NodeView("home-05", "radio home-05", LinkState.ONLINE, interval_s=interval_s)
+    view.way = Way("air://1", **{"is_simulated": True, "hops": 2, "next_hop": "home-04", "rssi_dbm": -118,
+                                 "margin_db": 5, "airtime_ms": 400.0, **way})  # fmt: skip
+    view.stale_after_ms = 3 * batch * interval_s * 1000
+    return view
+
+
+def of(time_ms):
+    return Live(0, time_ms, 0, 0, 5000, None, None, None, None, None, 0)
+
+
+@pytest.mark.parametrize(
+    ("interval_s", "words"),
+    [
+        (60, "mean of the minute to 14:03"),
+        (300, "mean of the 5 min to 14:03"),
+        (5, "mean of the 5 s to 14:03:00"),
+        (90, "mean of the 90 s to 14:03:00"),
+    ],
+)
+def test_a_figure_by_radio_says_of_when_it_is(interval_s, words):
+    view = by_radio(interval_s)
+    assert homes.mean_words(view, ZoneInfo("Europe/Berlin")) == ""  # nothing has come
+    end_ms = round(datetime(2026, 6, 1, 12, 3, tzinfo=UTC).timestamp() * 1000)
+    view.live = {0: of(end_ms - 60_000), 1: of(end_ms)}
+    assert plain(homes.mean_words(view, ZoneInfo("Europe/Berlin"))) == words
+    view.way = None
+    assert homes.mean_words(view, ZoneInfo("Europe/Berlin")) == ""
+
+
+def test_the_sum_says_how_old_its_oldest_figure_is():
+    cable, radio, gone = view_with([]), by_radio(), by_radio()
+    gone.link_state = LinkState.STALE
+    cable.live, radio.live, gone.live = {0: of(1_000)}, {0: of(500_000), 1: of(440_000)}, {0: of(1_000)}
+    assert overview.oldest_words([cable, gone], 620_000) == ""
+    assert plain(overview.oldest_words([cable, radio, gone], 620_000)) == "; by radio: means, the oldest of 3 min ago"
+
+
+def test_figures_an_interval_apart_are_joined_by_radio_and_a_missing_batch_is_a_gap():
+    view = by_radio()
+    view.live_trail.extend([(60_000, 1_000), (120_000, 2_000), (300_000, 3_000)])
+    points = charts.trail_points(view, 1, 0)
+    assert [value for _, value in points] == [1.0, 2.0, None, 3.0]
+    span_ms = homes.spark_ms(view)
+    assert span_ms == 30 * 60_000 and homes.spark_ms(view_with([])) == homes.SPARK_MS
+    line, _ = homes.spark_paths(list(view.live_trail), 301_000, span_ms, homes.apart_ms(view))
+    assert (line.count("M"), line.count("L")) == (2, 1)
+
+
+def test_the_table_tells_the_way_by_radio_and_the_clocks_bound():
+    view = by_radio()
+    assert plain(link_words(view)) == "simulated LoRa, 2 hops by home-04"
+    view.loss_ppm = 12_000
+    assert plain(link_words(view)) == "simulated LoRa, 2 hops by home-04, 1.2 % lost"
+    assert plain(link_words(by_radio(hops=1, next_hop="", is_one_way=True))) == "simulated LoRa, 1 hop, one way"
+    assert link_words(view_with([])) == "/dev/ttyACM0"
+    assert clock_words(view) == units.NOTHING
+    view.clock_offset_ms, view.clock_error_ms = -3.2, 24_310.0
+    assert plain(clock_words(view)) == "\u00b1 24.3 s"
+    view.clock_error_ms, view.way = 1.26, None
+    assert plain(clock_words(view)) == f"{MINUS}3 ms \u00b1 1.3 ms"
+    assert [plain(units.lapse(ms)) for ms in (None, 9.96, 45.4, 999, 1000)] == [
+        "\u2013", "10.0 ms", "45 ms", "999 ms", "1.0 s"
+    ]  # fmt: skip
 
 
 def test_the_banner_names_who_is_not_heard_and_why_nothing_is_stored():

@@ -53,7 +53,7 @@ class ScriptedNode:
 
     def __init__(self, name):
         self.view = NodeView(name, f"radio {name}")
-        self.session = SimpleNamespace(pace_ms=0, urgent=True)
+        self.session = SimpleNamespace(pace_ms=0, urgent=True, one_way=False)
         self.heard, self.says, self.asked = [], [], 0
         self.airtime_out_ms = self.airtime_back_ms = 0
 
@@ -200,6 +200,13 @@ def test_people_are_shown_the_way_and_the_margin(kit):
     assert (view.way.hops, view.way.rssi_dbm, view.way.margin_db) == (2, -100, 6)  # -9 dB, and SF10 needs -15
     assert view.way.next_hop == "?1d"  # nobody whose key is here has this short id
     assert node(kit, NEAR).view.way.next_hop == ""
+
+
+def test_a_node_that_hears_nothing_is_shown_as_one_way(kit):
+    assert not shown(kit, NEAR, 1).way.is_one_way
+    node(kit, NEAR).session.one_way = True
+    kit.hub.show(1000)
+    assert node(kit, NEAR).view.way.is_one_way
 
 
 def test_a_farther_node_may_take_longer_and_needs_longer_leases(kit):

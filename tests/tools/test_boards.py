@@ -236,7 +236,7 @@ radio = board.LINK if "region" in board.LINK else getattr(board, "RADIO", None)
 if radio:
     from gridnode import radios
     wanted.append(lambda: radios.make_radio(radio, {}, 0))
-    wanted.append(lambda: radios.radio_link(radio, {"name": "home"}, int, 0))
+    wanted.append(lambda: radios.radio_link(radio, {"name": "home"}, int, int, 0))
 if radio is not board.LINK:
     wanted.append(lambda: hardware.make_stream(board, {}))
 for make in wanted:

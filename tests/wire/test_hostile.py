@@ -14,8 +14,8 @@ def test_five_thousand_readings():
 
 def test_short_journals_with_a_restart_every_second():
     applied = refused = 0
-    for seed in range(60):
+    for seed in range(30):
         counts = hostile.run(seed, 200, hostile.HostPeer(200), 2000, hostile.WILD).check()
         applied += counts["applied"]
         refused += counts["refused"]
-    assert applied > 50 and refused > 10
+    assert applied > 25 and refused > 5

@@ -149,9 +149,9 @@ class SimNode:
                 self.link,
                 channel,
                 journal,
+                partial(NodeRadio, batch=self._batch, lone=self._lone),
                 INTERVAL_S,
                 900,
-                make_session=partial(NodeRadio, batch=self._batch, lone=self._lone),
             )
             return self
 

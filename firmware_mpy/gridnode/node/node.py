@@ -10,7 +10,6 @@ from gridnode.node.clock import Clock
 from gridnode.node.report import Report
 from gridnode.wire import WireError, cbor, schema
 from gridnode.wire.frame import PACKET_MAX
-from gridnode.wire.node_session import NodeSession
 
 PACKETS_A_STEP = 3  # so that a long backlog holds up neither the meter nor a command
 HELLO_BYTES = PACKET_MAX - 32  # at the start; header, tag, and what its numbers may grow by, need the rest
@@ -38,7 +37,7 @@ class Node:
 
     `contactors` are switching.Contactor, already booted; `link` is link.SerialLink or alike; `channel` a NodeChannel;
     `journal` a node.journal.Journal. `supply_failing()`: True while the supply is going; `heap_free()`: bytes.
-    Documents and keys are kept in `folder`. `make_session`: NodeSession, or what takes the same.
+    Documents and keys are kept in `folder`. `make_session`: wire.NodeSession, or what takes the same.
 
     Raises ValueError when the names are too long to be told in one HELLO.
     """
@@ -53,11 +52,11 @@ class Node:
         link,
         channel,
         journal,
+        make_session,
         interval_s: int,
         max_hold_s: int,
         supply_failing=None,
         heap_free=None,
-        make_session=NodeSession,
     ):
         self.journal = journal
         self._folder = folder
