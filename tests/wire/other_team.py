@@ -31,9 +31,8 @@ def framed(packet: bytes) -> bytes:
     pieces = (packet + zlib.crc32(packet).to_bytes(4, "little")).split(b"\0")
     out = b""
     for piece in pieces:
-        while len(piece) >= 254:
-            out, piece = out + b"\xff" + piece[:254], piece[254:]
-        out += bytes([len(piece) + 1]) + piece
+        for at in range(0, len(piece) + 1, 254):
+            out += bytes([len(piece[at : at + 254]) + 1]) + piece[at : at + 254]
     return out + b"\0"
 
 
@@ -260,7 +259,7 @@ class Node:
         if not self.session or epoch != self.journal_epoch or following > end:
             return
         self._heard_ms, self._credit, self._next = now_ms, credit, max(self._next, following)
-        kept = {s for s in self.records if s < following or s > following and bitmap >> (s - following - 1) & 1}
+        kept = {s for s in self.records if s < following or (s > following and bitmap >> (s - following - 1) & 1)}
         newest = max((self._sent[s][0] for s in kept if s in self._sent), default=-1)
         for sequence in kept:
             self._sent.pop(sequence, None)

@@ -1,4 +1,4 @@
-"""The other team's node on the air: link header and relay by link/README.md, batches, WANT and parity by wire/README.md."""
+"""The other team's node on the air: link header, relay, batches, WANT and parity, from the two READMEs alone."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -128,10 +128,8 @@ def batch(records: list[Message], before: Before, order: int) -> bytes:
     time_ms, channels = before.time_ms // 4 * 4, len(before.registers) if intervals else 0
     orders, head = [], b""
     for channel in range(channels):
-        moved = [
-            any(r[2] == channel and r[5 + side] != before.registers[channel][side] for r in intervals)
-            for side in (0, 1)
-        ]
+        own = [r for r in intervals if r[2] == channel]
+        moved = [any(r[5 + side] != before.registers[channel][side] for r in own) for side in (0, 1)]
         orders.append([order if moves else SILENT for moves in moved])
         head += bytes([orders[channel][0] << 4 | orders[channel][1]])
     for channel in range(channels):
