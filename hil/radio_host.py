@@ -46,6 +46,7 @@ class RadioHost:
         self.records: dict[tuple[int, int], Record] = {}
         self.repeats = 0  # of records that were kept
         self.told: list[str] = []
+        self.heard: list[str] = []  # messages that came by themselves, by name
         self.remote: RemoteNode | None = None
         link = bench.board["LINK"]
         self.plan = Plan(REGIONS[link["region"]], link["antenna_dbi"], link["power_dbm"])
@@ -83,7 +84,9 @@ class RadioHost:
         """Let time pass until `true()`; when that was, ns. Raises AssertionError after `within_ms`."""
         end = self.bench.now_ns + round(within_ms * MS)
         while not true():
-            assert self.bench.now_ns < end, f"no {what} within {within_ms:.0f} ms; {self.told}\n{self.bench.log()[-2000:]}"
+            assert self.bench.now_ns < end, (
+                f"no {what} within {within_ms:.0f} ms; {self.told}\n{self.bench.log()[-2000:]}"
+            )
             self.run(STEP_MS)
         return self.bench.now_ns
 
@@ -134,11 +137,17 @@ class RadioHost:
     def _connect(self, name: str) -> RemoteNode:
         calls = self._keep, self._introduced, self._greeted.append, self._gap
         clocks = self._now_ms, lambda: UNIX_MS + self._now_ms()
-        session = self._chance.randrange(1, 1 << 30)
-        self.remote = RemoteNode(
-            NodeView(name, "air"), session, *calls, self._channels, self._tell, HostRadio, clocks=clocks
-        )
+        given = NodeView(name, "air"), self._chance.randrange(1, 1 << 30), *calls, self._channels, self._tell
+        self.remote = RemoteNode(*given, self._session, clocks=clocks)
         return self.remote
+
+    def _session(self, host_session: int, channel: Any, decode: Callable[[bytes], list[Any]]) -> HostRadio:
+        def told(body: bytes) -> list[Any]:
+            message = decode(body)
+            self.heard.append(schema.MESSAGES[message[0]][0])
+            return message
+
+        return HostRadio(host_session, channel, told)
 
     def _tell(self, kind: str, text: str, node: str) -> None:
         self.told.append(f"{kind}: {text}")

@@ -4,6 +4,8 @@ import pytest
 
 from hil.checks import start
 
+pytestmark = pytest.mark.needs("line")
+
 
 @pytest.mark.needs("pins")
 def test_pins_safe_at_start(make, notes):

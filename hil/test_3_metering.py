@@ -5,6 +5,7 @@ import pytest
 from hil.bench import Load
 from hil.checks import metering
 
+pytestmark = pytest.mark.needs("line")
 LOADS = {
     "300 W": Load(300_000),
     "2 kW, low voltage": Load(2_000_000, voltage_mv=212_000),

@@ -4,6 +4,8 @@ import pytest
 
 from hil.checks import switching
 
+pytestmark = pytest.mark.needs("line")
+
 
 @pytest.mark.needs("dwell")
 def test_command_to_contact(make, notes):

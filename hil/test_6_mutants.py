@@ -5,6 +5,8 @@ import pytest
 from hil.figures import Notebook
 from hil.mutants import MUTANTS, MutantMaker
 
+pytestmark = pytest.mark.needs("line")
+
 
 @pytest.mark.needs("pins", "replacing", "converter")
 @pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant.name for mutant in MUTANTS])

@@ -4,6 +4,8 @@ import pytest
 
 from hil.checks import protection
 
+pytestmark = pytest.mark.needs("line")
+
 
 @pytest.mark.needs("pins", "converter", "replacing")
 def test_over_current(make, notes):

@@ -4,6 +4,8 @@ import pytest
 
 from hil.checks import flash, start
 
+pytestmark = pytest.mark.needs("line")
+
 
 @pytest.mark.needs("power cuts")
 def test_power_cuts_while_flash_is_written(make, notes):

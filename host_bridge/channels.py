@@ -42,14 +42,18 @@ class Channels:
             self._once(f"fault {file}", "bad key file", fault, "")
         if not found:
             self.counts["unknown"] += 1
-            text = f"{self._url}: a node speaks that has no key here (its address is {offer.address:04x}), so it is "
-            text += "not heard: give it one with gridnexus provision, or copy its file from its former bridge's keys"
-            self._once(f"unknown {offer.address}", "node unknown", text, "")
+            self.unknown(offer.address)
         answers = [self.channel(keys).offered(packet) for keys in found]
         welcomes = [welcome for welcome in answers if welcome is not None]
         if found and not welcomes:
             self._refused(offer, found)
         return welcomes
+
+    def unknown(self, address: int) -> None:
+        """Somebody speaks whose key is not kept here."""
+        text = f"{self._url}: a node speaks that has no key here (its address is {address:04x}), so it is not heard: "
+        text += "give it one with gridnexus provision, or copy its file from the keys of its former bridge"
+        self._once(f"unknown {address}", "node unknown", text, "")
 
     def claimed(self, packet: bytes) -> HostChannel | None:
         """The channel of which this packet is the first one of a new session, or one without a session."""

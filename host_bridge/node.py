@@ -23,6 +23,7 @@ from host_bridge.loss import Loss
 from host_bridge.model import ContactorReport, LinkState, Live, NodeView, Record, Vitals
 from host_bridge.questions import Aggregate, Document, Gathering, Harmonics, Questions, Stored, is_answer
 from host_bridge.records import QUALITY, RecordReader
+from host_bridge.rivals import Rivals, in_words
 
 RESEND_REQUEST_MS = 300
 CREDIT_BYTES = 4096
@@ -107,6 +108,7 @@ class RemoteNode:
         self.clock = NodeClock()
         self.airtime_out_ms = self.airtime_back_ms = 0.0
         self.loss = Loss()
+        self._rivals = Rivals()
         self._tell = tell
         self._booted: tuple[str, int] | None = None  # whose clock it is
         self._first_offset: float | None = None
@@ -166,6 +168,8 @@ class RemoteNode:
             if packet[:1] == HAIL:
                 self._hailed(packet)
                 return False
+            if self._rivals.excludes(packet):
+                raise WireError("unknown")
             try:
                 messages = session.messages(packet, now_ms)
             except WireError:
@@ -208,8 +212,11 @@ class RemoteNode:
         return shift
 
     def _hailed(self, packet: bytes) -> None:
-        for welcome in self.channels.offered(packet):
+        welcomes = self.channels.offered(packet)
+        for welcome in welcomes:
             self.session.hail(welcome)
+        if welcomes and self.session.receiver is not None:
+            self._rivals.offered(packet, self.session.channel)
 
     def _of_another(self, packet: bytes, now_ms: int) -> list[Any]:
         """What the packet says if it is the first of another node on this link."""
@@ -241,6 +248,8 @@ class RemoteNode:
             view.contactor_reports[m[1]] = ContactorReport(m[1], m[2] + shift, state, cause, m[5], m[6])
         elif kind == schema.PONG:
             self._measure_clock(m[1], m[2], now_ms)
+            if self._rivals.answered():
+                self._tell("name taken", in_words(view.name), view.name)
         elif is_answer(kind):
             self._questions.answered(m)
         elif kind == schema.VITALS:
@@ -275,6 +284,7 @@ class RemoteNode:
 
     def _hello(self, m: list, now_ms: int) -> None:  # type: ignore[type-arg]
         self._questions.give_up()
+        self._rivals.begin()
         if not self._introduced(self, m[3]):
             return
         view = self.view

@@ -125,6 +125,8 @@ class RadioHub:
             self.counts["unknown"] += 1
             if is_first and packet[:1] == b"\x00":
                 self._strangers.offered(packet)
+            elif is_first:  # in session with a former bridge of its own, it will not offer itself for hours
+                self._strangers.unknown(address)
             return
         path = gateway.paths.get(address)
         if path is None:

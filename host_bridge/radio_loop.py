@@ -19,6 +19,8 @@ STEP_S = 0.008  # the scan of a radio wants a look each 7 to 10 ms
 RETRY_FIRST_S, RETRY_MAX_S = 1.0, 30.0
 STEADY_MS = 10_000
 GATEWAY_ADDRESS = 0
+JAMMED = "the channel is never free, so it has stopped sending; it goes on by itself"
+NONE = "", ""  # no trouble
 
 OpenRadio = Callable[[RadioConfig, int], Any]  # (config, turn_ms) -> the drivers' Radio; raises OSError, RuntimeError
 
@@ -86,17 +88,18 @@ class RadioLoop:
         now_ms = monotonic_ms()
         link = LoraLink(radio, gateway.plan, GATEWAY_ADDRESS, chance.getrandbits, gateway=True, now_ms=now_ms)
         gateway.link, gateway.fault = link, ""
-        blocks, told = gateway.url.startswith("spi:"), ""
+        blocks, told = gateway.url.startswith("spi:"), NONE
         while True:
             async with self._turn:
                 if blocks:
                     await asyncio.to_thread(link.flush, monotonic_ms())
                 else:
                     link.flush(monotonic_ms())
-            if link.fault != told:
-                told = link.fault
-                level, kind = ("error", "radio fault") if told else ("info", "radio works")
-                self._events.add(level, kind, f"{gateway.url}: {told or 'works again'}")
+            trouble = (link.fault, "radio fault") if link.fault else (JAMMED, "radio jammed") if link.jammed else NONE
+            if trouble != told:
+                told = trouble
+                level, kind = ("error", told[1]) if told[0] else ("info", "radio works")
+                self._events.add(level, kind, f"{gateway.url}: {told[0] or 'works again'}")
             await asyncio.sleep(STEP_S)
 
 

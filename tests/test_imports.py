@@ -34,7 +34,7 @@ WIRE = {"struct", "binascii", "hashlib", "cryptolib", "uctypes", "gridnode.wire"
 # What is heard from nodes and said to them.
 NODES = PLAIN | BRIDGE | {"asyncio", "random", "time", "gridnode.wire", "host_bridge.decode", "host_bridge.transport"}
 NODES |= {"host_bridge.node", "host_bridge.link", "host_bridge.records", "host_bridge.questions"}
-NODES |= {"host_bridge.channels", "host_bridge.keys", "host_bridge.clock", "host_bridge.loss"}
+NODES |= {"host_bridge.rivals", "host_bridge.channels", "host_bridge.keys", "host_bridge.clock", "host_bridge.loss"}
 # The command line's side of a running bridge.
 TERMINAL = STDLIB | BRIDGE | {"httpx", "rich", "argcomplete"}
 TERMINAL |= {"host_bridge.client", "host_bridge.terminal", "host_bridge.watch", "host_bridge.export"}
@@ -107,6 +107,7 @@ MAY_IMPORT = {
     "host_bridge.sealing": {"struct", "hashlib", "hmac", "cryptography", "gridnode.wire"},
     "host_bridge.keys": PLAIN | {"fcntl", "hashlib", "json", "os", "pathlib", "secrets", "tempfile", "gridnode.wire"},
     "host_bridge.clock": PLAIN,
+    "host_bridge.rivals": {"gridnode.wire"},
     "host_bridge.loss": PLAIN | {"gridnode.wire"},
     "host_bridge.radio": NODES | {"gridnode.link", "gridnode.wire"},
     "host_bridge.radio_loop": NODES

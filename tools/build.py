@@ -69,19 +69,21 @@ def littlefs_image(board: Board, files: Mapping[str, bytes]) -> bytes:
     """`files` as an image that MicroPython mounts on this board. Raises BuildError when they do not fit.
 
     Each folder becomes one short log, which MicroPython reads through four times for each module that it loads: its
-    last file goes in when it is mounted as another version, which sees no room behind the log, and writes it anew.
+    last file goes in when the disk is mounted as another version, which sees no room behind the log, and writes it
+    anew. The root holds the version, and so is written anew by itself.
     """
-    last = {name.rpartition("/")[0]: name for name in files}
+    last = {name.rpartition("/")[0]: name for name in files if "/" in name}.values()
     disk = _disk(board, _OLD_VERSION)
     disk.format()
     try:
         disk.mount()
-        _put(disk, {name: content for name, content in files.items() if last[name.rpartition("/")[0]] != name})
+        disk.mkdir("journal")  # or the node's first start would have to, and be late
+        _put(disk, {name: content for name, content in files.items() if name not in last})
         disk.unmount()
         disk = _disk(board, 0, disk.context)
         disk.mount()
-        _put(disk, {name: files[name] for name in last.values()})
-        disk.makedirs("journal/blocks", exist_ok=True)  # or the node's first start would have to, and be late
+        disk.mkdir("journal/blocks")
+        _put(disk, {name: files[name] for name in last})
     except (LittleFSError, OSError) as error:
         if getattr(error, "code", None) != _NO_SPACE:
             raise

@@ -48,7 +48,8 @@ def node_files(
     if unit is not None:
         files["unit.json"] = (json.dumps(unit, indent=1, ensure_ascii=False) + "\n").encode()
     arch = board.manifest["MPY_ARCH"]
-    for name, source in (_folded(tuple(sources.items())) if _is_microcontroller(board) else sources).items():
+    slim = _slim(tuple(sources.items()), main is None) if _is_microcontroller(board) else sources
+    for name, source in slim.items():
         if name == "main.py" or _stays_source(board, source):
             files[name] = source
             continue
@@ -60,10 +61,17 @@ def node_files(
     return dict(sorted(files.items()))
 
 
+def long_names(board: Board) -> dict[str, dict[str, str]]:
+    """What the short names of a microcontroller's modules stand for, see tools.short_names."""
+    return short_names.long_names(constants.folded(_sources(board, None, {})))
+
+
 @functools.lru_cache(maxsize=8)
-def _folded(sources: tuple[tuple[str, bytes], ...]) -> Mapping[str, bytes]:
+def _slim(sources: tuple[tuple[str, bytes], ...], is_ours: bool) -> Mapping[str, bytes]:
+    """`is_ours`: main.py is; another program may be told at its prompt to use any name."""
     try:
-        return short_names.shortened(constants.folded(dict(sources)))
+        folded = constants.folded(dict(sources))
+        return short_names.shortened(folded) if is_ours else folded
     except ValueError as error:
         raise NodeFilesError(str(error)) from None
 

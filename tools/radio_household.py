@@ -5,7 +5,7 @@ house) half way to two more, which the gateway cannot hear: what they say is rel
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ PLACES = (
     (4200, 1300, 3, 2),
 )
 RELAYED = 2  # the last ones
+Place = tuple[int, int, int, int]
 ONLINE_WITHIN_S = 300  # those behind a relay wait until it has saved up airtime since its boot
 
 
@@ -38,16 +39,25 @@ class RadioHousehold:
     """Six replayed homes, a channel and the bridge, started; `stack` ends them all. As tools.household.Household."""
 
     def __init__(
-        self, folder: Path, stack: ExitStack, port: int = 0, seed: int = 1, region: str = "EU868", scale: float = 1.0
+        self,
+        folder: Path,
+        stack: ExitStack,
+        port: int = 0,
+        region: str = "EU868",
+        scale: float = 1.0,
+        places: Sequence[Place] = PLACES,
+        gateways: Sequence[Place] = (GATEWAY,),
     ) -> None:
-        """`scale`: of all distances; US915's wider channels reach half as far, and its law lets all join at once."""
+        """`scale`: of all distances; US915's wider channels reach half as far, and its law lets all join at once. Each
+        of `places` is a home, each of `gateways` a radio of the bridge."""
         self.region, self.scale = region, scale
-        self.profiles = homes.fetch(homes.default_cache())[: len(PLACES)]
-        self.channel = Channel(Events(), seed, "suburban", shadowing_db=0)
+        self._gateways = gateways
+        self.profiles = homes.fetch(homes.default_cache())[: len(places)]
+        self.channel = Channel(Events(), 1, "suburban", shadowing_db=0)
         self.door = Door(self.channel)
         stack.callback(self.door.close)
         self.door.start()
-        self.nodes = [self._node(folder, profile, place) for profile, place in zip(self.profiles, PLACES, strict=True)]
+        self.nodes = [self._node(folder, profile, place) for profile, place in zip(self.profiles, places, strict=True)]
         self.process = BridgeProcess(self._config(folder, free_port(port)))
         introduce(self.process.config, self.nodes)
         stack.callback(self.process.stop)
@@ -58,8 +68,11 @@ class RadioHousehold:
             stack.callback(node.close)
             node.start()
 
-    def _node(self, folder: Path, profile: Path, place: tuple[int, int, int, int]) -> UnixNode:
-        place = (round(place[0] * self.scale), round(place[1] * self.scale), *place[2:])
+    def _scaled(self, place: Place) -> Place:
+        return round(place[0] * self.scale), round(place[1] * self.scale), *place[2:]
+
+    def _node(self, folder: Path, profile: Path, place: Place) -> UnixNode:
+        place = self._scaled(place)
         link = {"driver": "air", "region": self.region, "power_dbm": POWER_DBM, "antenna_dbi": place[3]}
         unit: dict[str, Any] = {"link": link, "air": f"127.0.0.1:{self.door.port}", "position": place, "batch": BATCH}
         unit["slowest"] = SLOWEST
@@ -67,23 +80,23 @@ class RadioHousehold:
         return UnixNode(folder / profile.stem, profile.stem, profile, **unit)
 
     def _config(self, folder: Path, port: int) -> Path:
-        x_m, y_m, height_m, gain_dbi = GATEWAY
-        url = f"{self.door.url}?name=gateway&x={x_m}&y={y_m}&height={height_m}&gain={gain_dbi}"
+        text = f'[bridge]\nname = "gridnexus demo"\nstate_dir = "state"\n\n[web]\nport = {port}\n'
+        for number, place in enumerate(self._gateways, 1):
+            x_m, y_m, height_m, gain_dbi = self._scaled(place)
+            url = f"{self.door.url}?name=gateway-{number}&x={x_m}&y={y_m}&height={height_m}&gain={gain_dbi}"
+            text += f'\n[[radio]]\nurl = "{url}"\nregion = "{self.region}"\npower_dbm = {POWER_DBM}\n'
+            text += f"slowest = {SLOWEST}\n"
         path = folder / "gridnexus.toml"
-        path.write_text(
-            f'[bridge]\nname = "gridnexus demo"\nstate_dir = "state"\n\n[web]\nport = {port}\n\n'
-            f'[[radio]]\nurl = "{url}"\nregion = "{self.region}"\npower_dbm = {POWER_DBM}\nslowest = {SLOWEST}\n'
-        )
+        path.write_text(text)
         return path
 
     def wait_online(
         self,
-        count: int = len(PLACES),
         within_s: float = ONLINE_WITHIN_S,
         say: Callable[[list[str], float], object] = lambda names, after_s: None,
     ) -> float:
-        """Return, when so many homes are online, how long after their power-on, s. `say(names, after_s)` hears each
-        time more of them are. Raises NodesError."""
+        """Return, when all homes are online, how long after their power-on, s. `say(names, after_s)` hears each time
+        more of them are. Raises NodesError."""
         deadline = time.monotonic() + within_s
         heard: list[str] = []
         while time.monotonic() < deadline and self.running:
@@ -92,7 +105,7 @@ class RadioHousehold:
             if len(online) > len(heard):
                 say(online, after_s)
             heard = online
-            if len(heard) >= count:
+            if len(heard) == len(self.nodes):
                 return after_s
             time.sleep(0.2)
         raise NodesError(f"not all homes were heard, only {', '.join(heard) or 'none'}\n{self.logs()}")

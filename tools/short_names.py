@@ -2,17 +2,27 @@
 firmware costs some 20 bytes of memory, and time whenever a module that has it is loaded.
 
 Changed are names that nobody outside can mean: those that begin with an underscore, those of a module's own things that
-no other module names, and those of parameters that no call names. Each module has the same few short ones.
+no other module names, and those of parameters that no call names. Each module has the same few new ones, which are
+words of every MicroPython's own: those take no memory at all. So a traceback of a board has strange names;
+`python -m tools.real_names BOARD` says what they stand for.
 """
 
 import ast
 import builtins
 import string
 from collections import Counter
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 PACKAGE = "gridnode/"
 _LETTERS = string.ascii_lowercase
+# None of them is used in any of our sources; if one comes to be, it is left out there.
+_WORDS = (
+    "acos acosh asin asinh atan atan2 atanh ceil center closure cmath copysign coro crc8 deflate degrees disable "
+    "ellipse endswith erf erfc expm1 fabs fmod frexp fromkeys gmtime heapify heappop heappush heapq hline imag "
+    "indices isalpha isinf islower isnan isspace isupper ldexp lgamma log10 log2 lstrip mem16 mem8 mktime modf "
+    "newline parity peek period polar poly popitem randint real rel_tol rfind rindex rmdir rsplit scroll search "
+    "single sizeof sub sysname tau toggle trunc umount uname uniform union vline"
+)
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 # Of what is no module of ours, or is called by the firmware itself.
 _TYPES = (list, dict, set, str, bytes, bytearray, memoryview, int, float, tuple)
@@ -24,17 +34,29 @@ _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 def shortened(sources: Mapping[str, bytes]) -> dict[str, bytes]:
     """`sources` (path on the node -> text) with short names; files outside the package are left as they are."""
     trees = {path: ast.parse(text) for path, text in sources.items() if path.endswith(".py")}
+    short = _short(trees)
     named = {each.arg for tree in trees.values() for each in ast.walk(tree) if isinstance(each, ast.keyword)}
+    done = dict(sources)
+    for path in short:
+        _Parameters(named).visit(trees[path])
+        _Own(short[path]).visit(trees[path])
+        done[path] = ast.unparse(trees[path]).encode() + b"\n"
+    return done
+
+
+def long_names(sources: Mapping[str, bytes]) -> dict[str, dict[str, str]]:
+    """Path of each module -> short name -> the one that it stands for; but those of parameters."""
+    short = _short({path: ast.parse(text) for path, text in sources.items() if path.endswith(".py")})
+    return {path: {new: name for name, new in names.items()} for path, names in short.items()}
+
+
+def _short(trees: Mapping[str, ast.Module]) -> dict[str, dict[str, str]]:
+    """Path of each module of the package -> long name -> short name."""
     shared = set().union(*(_shared(tree) for tree in trees.values()))
     spread = Counter(name for tree in trees.values() for name in set(_names(tree)))
     kept = shared | _OTHERS | {name for name, modules in spread.items() if modules > 1 and not _is_private(name)}
-    done = dict(sources)
-    for path, tree in trees.items():
-        if path.startswith(PACKAGE):
-            _Parameters(named).visit(tree)
-            _Own(_short_names(tree, kept)).visit(tree)
-            done[path] = ast.unparse(tree).encode() + b"\n"
-    return done
+    new = [word for word in _WORDS.split() if word not in kept and word not in spread]
+    return {path: _short_names(tree, kept, new) for path, tree in trees.items() if path.startswith(PACKAGE)}
 
 
 def _is_private(name: str) -> bool:
@@ -104,12 +126,12 @@ def _fresh(prefix: str, taken: Set[str]) -> Iterator[str]:
                 yield prefix + first + last
 
 
-def _short_names(tree: ast.Module, kept: Set[str]) -> dict[str, str]:
-    """Those that a module's own names get, the most frequent ones the shortest."""
+def _short_names(tree: ast.Module, kept: Set[str], new: Sequence[str]) -> dict[str, str]:
+    """Those that a module's own names get: of `new`, and when these are used up others."""
     counts = Counter(_names(tree))
     own = _defined(tree) - kept
     wanted = sorted((name for name in own if not name.startswith("__") and name != "_"), key=lambda n: (-counts[n], n))
-    return dict(zip(wanted, _fresh("_", set(counts)), strict=False))
+    return dict(zip(wanted, (*new, *_fresh("_", set(counts))), strict=False))
 
 
 class _Own(ast.NodeTransformer):

@@ -88,6 +88,7 @@ def make_node(board, unit: dict, folder: str, coils: dict, meter, channels: list
         max([spec["max_hold_s"] for spec in board.CONTACTORS]),
         make_supply(board),
         getattr(gc, "mem_free", None),  # CPython has none
+        now,
     )
     if has_documents(folder):
         node.load_documents()

@@ -42,7 +42,7 @@ def outage(make: Maker, notes: Notebook) -> None:
         notes.note("outage_s", FAR_OUT_S, "host away, garbage on the line; nothing lost, nothing twice")
 
 
-_HEAP_LINE = re.compile(r"^heap free (\d+) used (\d+) busy (\d+)\s*$", re.MULTILINE)
+HEAP_LINE = re.compile(r"^heap free (\d+) used (\d+) busy (\d+)\s*$", re.MULTILINE)
 
 
 def load(make: Maker, notes: Notebook) -> None:
@@ -82,7 +82,7 @@ def _note_readings(bench: Bench, host: Host, seen: int, notes: Notebook) -> None
 
 
 def _note_heap(bench: Bench, notes: Notebook) -> None:
-    lines = [tuple(map(int, found)) for found in _HEAP_LINE.findall(bench.console())]
+    lines = [tuple(map(int, found)) for found in HEAP_LINE.findall(bench.console())]
     assert len(lines) >= 9, f"the node told of its heap {len(lines)} times"
     free_kb = [free / 1000 for free, _, _ in lines[1:]]  # the first is from before the load
     third = len(free_kb) // 3

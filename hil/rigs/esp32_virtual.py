@@ -13,6 +13,7 @@ PROCESSOR = "this machine's, 32 bits (an ESP32's is slower)"
 CLOCK = "wall"
 PARTS = "esp32_devkit"
 LACKS = {
+    "air": "a line leads to it",
     "exact time": "this machine's clock is its own",
     "converter": "a meter chip measures",
     "brown-out": "its supply is not simulated",

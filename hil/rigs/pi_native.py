@@ -12,6 +12,7 @@ PROCESSOR = "this machine's (a Pi's is slower)"
 CLOCK = "wall"
 PARTS = "pi_gpio"
 LACKS = {
+    "air": "a line leads to it",
     "exact time": "this machine's clock is its own",
     "pins": "its contactors are simulated in the node and have no pins",
     "reset": "it is a program: ending it is a power cut",

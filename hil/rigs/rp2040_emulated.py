@@ -12,14 +12,16 @@ WHAT = (
 PROCESSOR = "RP2040 at 125 MHz, emulated (times ± 50 % of a real one)"
 CLOCK = "simulated"
 PARTS = "rpi_pico"
-LACKS = {"flashing": "its flash is filled before power-on; UF2 copying is tested in tests/tools"}
+LACKS = {
+    "air": "a line leads to it",
+    "flashing": "its flash is filled before power-on; UF2 copying is tested in tests/tools",
+}
 LIMITS = {
     "session_ms": 1000,
     "session_again_ms": 4000,
     "strange_taken": 0,
     "records_lost": 0,
     "clock_error_ms": 2,
-    "node_clock_error_ms": 4,
     "seal_ms": 1.5,
     "open_ms": 1.5,
     "seal_alloc_bytes": 400,

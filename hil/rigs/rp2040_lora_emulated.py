@@ -13,8 +13,14 @@ CLOCK = "simulated"
 PARTS = "rpi_pico_lora"
 LACKS = {
     "line": "the air is the only way to it",
+    "exact time": "the same chip as rp2040_emulated's, where it is measured",
     "flashing": "its flash is filled before power-on; UF2 copying is tested in tests/tools",
 }
 LIMITS = {
     "unsafe_edges": 0,
+    "strange_taken": 0,
+    "records_lost": 0,
+    "air_session_s": 60,
+    "air_command_s": 5,
+    "air_command_worst_s": 30,
 }

@@ -13,6 +13,7 @@ PROCESSOR = "RP2040 at 125 MHz, emulated (times ± 50 % of a real one)"
 CLOCK = "simulated"
 PARTS = "rpi_pico_w"
 LACKS = {
+    "air": "a line leads to it",
     "flashing": "its flash is filled before power-on; UF2 copying is tested in tests/tools",
     "exact time": "the same chip as rp2040_emulated's, where it is measured",
 }

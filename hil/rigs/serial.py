@@ -9,6 +9,7 @@ PROCESSOR = "the board's own"
 CLOCK = "wall"
 PARTS = "rpi_pico"
 LACKS = {
+    "air": "a line leads to it",
     "exact time": "nobody knows a real board's time better than its host",
     "pins": "nothing looks at the pins but the node itself",
     "power": "the bench does not hold its supply",

@@ -247,6 +247,7 @@ for make in wanted:
 """
 
 
+@pytest.mark.slow
 def test_only_boards_with_a_radio_carry_what_it_takes():
     carried = {name: set(node_files(boards.load(name), None)) for name in ("rpi_pico", "rpi_pico_lora", "lora_gateway")}
     radio, metering = "gridnode/link/lora.mpy", "gridnode/metering/window.mpy"

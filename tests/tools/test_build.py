@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from littlefs import LittleFS, UserContext
+from littlefs.errors import LittleFSError
 
 from tests.tools.board_kit import loaded
 from tests.tools.firmware_kit import esp32_image, kept, uf2_image
@@ -74,8 +76,38 @@ def test_no_file_inside_its_folder_is_larger_than_the_nodes_cache(name, cache_by
     assert image.find(large) % 4096 == 0  # a block of its own
 
 
-def test_a_traceback_on_the_node_names_the_source():
-    assert CONTACTOR.encode() in node_files(boards.load("rpi_pico"), None)[CONTACTOR.replace(".py", ".mpy")]
+def test_a_traceback_on_the_node_names_the_module():
+    assert (
+        b"gridnode.switching.contactor" in node_files(boards.load("rpi_pico"), None)[CONTACTOR.replace(".py", ".mpy")]
+    )
+
+
+class Counted(UserContext):
+    """An image as a disk that counts the bytes which are read."""
+
+    def __init__(self, image):
+        super().__init__(len(image))
+        self.buffer[:] = image
+        self.bytes_read = 0
+
+    def read(self, cfg, block, off, size):
+        self.bytes_read += size
+        return super().read(cfg, block, off, size)
+
+
+@pytest.mark.parametrize(("name", "most_bytes"), [("rpi_pico", 6000), ("rpi_pico_lora", 6000), ("esp32_devkit", 2500)])
+def test_little_is_read_to_find_a_module(name, most_bytes):
+    """MicroPython looks four times for each of some sixty, at every start."""
+    board = boards.load(name)
+    place = board.manifest["FILESYSTEM"]
+    disk = Counted(build.filesystem(board, UNIT))
+    sizes = {"prog_size": place["program_bytes"], "read_size": place["program_bytes"], "cache_size": 256}
+    files = LittleFS(disk, block_size=place["block_bytes"], block_count=place["bytes"] // place["block_bytes"], **sizes)
+    for folder in ("drivers", "metering", "node", "switching", "wire"):
+        disk.bytes_read = 0
+        with pytest.raises(LittleFSError):
+            files.stat(f"gridnode/{folder}/none.py")
+        assert disk.bytes_read < most_bytes, folder
 
 
 def test_a_node_carries_what_its_board_needs_and_no_more():

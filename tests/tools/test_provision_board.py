@@ -121,6 +121,7 @@ def forms(key):
     return (key, key[:16], key.hex().encode(), key.hex().upper().encode())
 
 
+@pytest.mark.slow
 def test_no_image_holds_a_key_unless_it_is_asked_for_by_the_name_of_one_unit(tmp_path, ring, capsys, monkeypatch):
     ring.save(NodeKeys("home-1", [(1, KEY)]))
     monkeypatch.setattr(build, "image", lambda name: kept(tmp_path, "RPI_PICO", uf2_image(b"no program" * 999)))

@@ -189,7 +189,8 @@ def read(body: bytes) -> Message | None:
 
 @dataclass
 class Node:
-    """Records that wait for their ACK, and one contactor: `switch(target, hold_s)` gives OUTCOME's last five fields."""
+    """Records that wait for their ACK, all below `end`, and one contactor: `switch(target, hold_s)` gives the last five
+    fields of OUTCOME."""
 
     name: str
     channel: Channel
@@ -203,6 +204,7 @@ class Node:
     welcome_ms: int = 5000
     silence_ms: int = 15_000
     records: dict[int, Message] = field(default_factory=dict)
+    end: int = 0
     session: int = 0
     _host_session: int = 0
     _answers: list[Message] = field(default_factory=list)
@@ -217,13 +219,13 @@ class Node:
     _opened_ms: int | None = None
 
     def record(self, kind: int, *fields: Any) -> int:
-        sequence = max(self.records, default=self._next - 1) + 1
+        sequence, self.end = self.end, self.end + 1
         self.records[sequence] = [kind, sequence, *fields]
         return sequence
 
     def hello(self, now_ms: int) -> Message:
         oldest = min(self.records, default=self._next)
-        journal = [self.journal_epoch, oldest, max(self.records, default=oldest - 1) + 1]
+        journal = [self.journal_epoch, oldest, self.end]
         head = [HELLO, 3, self.digest, self.name, "paper", "1", self.boot_epoch, "power on", now_ms, 0]
         return [*head, self.node_session, 4096, *journal, 60, 900, ["grid"], ["heater"], self.batch]
 
@@ -235,7 +237,9 @@ class Node:
             if self.channel.welcomed(packet):
                 self._start_over(now_ms)
         elif (body := self.channel.open(packet)) is not None and (m := read(body)) is not None:
-            getattr(self, f"_hear_{m[0]}")(now_ms, *m[1:])
+            heard = getattr(self, f"_hear_{m[0]}", None)
+            if heard:
+                heard(now_ms, *m[1:])
 
     def _start_over(self, now_ms: int) -> None:
         self.session = self._host_session = self._highest = 0
@@ -255,8 +259,7 @@ class Node:
         self._answers.append(self.hello(now_ms))
 
     def _hear_4(self, now_ms: int, epoch: int, following: int, bitmap: int, credit: int) -> None:
-        end = max(self.records, default=self._next - 1) + 1
-        if not self.session or epoch != self.journal_epoch or following > end:
+        if not self.session or epoch != self.journal_epoch or following > self.end:
             return
         self._heard_ms, self._credit, self._next = now_ms, credit, max(self._next, following)
         kept = {s for s in self.records if s < following or (s > following and bitmap >> (s - following - 1) & 1)}
@@ -267,7 +270,7 @@ class Node:
         late = [s for s, (transmission, _, _) in self._sent.items() if transmission < newest]
         for sequence in late:
             del self._sent[sequence]
-        if self.records and following < (oldest := min(self.records)) and not bitmap:
+        if following < (oldest := min(self.records, default=self._next)):
             self._answers.append([FLOOR, self.journal_epoch, oldest])
 
     def _hear_6(self, now_ms: int, session: int, host_time_ms: int, *_: int) -> None:

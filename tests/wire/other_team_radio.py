@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import cbor2
+from other_team import INTERVAL, SKIPPED, Message, Node, address
 
-from tests.wire.other_team import INTERVAL, SKIPPED, Message, Node, address
-
-TICK_MS, LEAD_MS, SILENT, MAX_BODY = 250, 10_000, 0, 200
+TICK_MS, SILENT, MAX_BODY = 250, 0, 200
 
 
 # Link header
@@ -49,15 +48,19 @@ def taken_apart(air: bytes) -> Heard | None:
 
 
 class Relay:
-    """Passes on what names it or is flooded, once in 20 s; `hears` gives what it sends, or None."""
+    """Passes on what names it or is flooded, once in 20 s; `hears` gives what it sends, or None. `next_hop`: its way
+    up; down is where a node's packets came from."""
 
-    def __init__(self, name: str, next_hop: int | None):
-        self.at, self._next_hop = address(name), next_hop
+    def __init__(self, name: str, next_hop: int):
+        self.at, self._up = address(name), next_hop
+        self._down: dict[bytes, int] = {}
         self._accepted: dict[tuple[bool, bytes, bytes], int] = {}
 
     def hears(self, air: bytes, now_ms: int) -> bytes | None:
         heard = taken_apart(air)
         me = short_id(self.at)
+        if heard and not heard.down:
+            self._down[heard.at] = heard.relay or short_id(heard.at)
         if heard is None or heard.next_hop not in (me, 255) or not heard.left or heard.at == self.at:
             return None
         if heard.down and heard.next_hop == short_id(heard.at):
@@ -66,7 +69,7 @@ class Relay:
         if now_ms - self._accepted.get(key, -20_000) < 20_000:
             return None
         self._accepted[key] = now_ms
-        onward = self._next_hop if heard.next_hop != 255 and self._next_hop is not None else 255
+        onward = 255 if heard.next_hop == 255 else self._down.get(heard.at, 255) if heard.down else self._up
         hops = {"left": heard.left - 1, "made": heard.made + 1, "relay": me}
         return link_header(heard.at, onward, down=heard.down, **hops) + heard.packet
 
@@ -147,10 +150,10 @@ def batch(records: list[Message], before: Before, order: int) -> bytes:
 
 class _Entries:
     def __init__(self, time_ms: int, before: Before, orders: list[list[int]], *, with_ends: bool = True):
-        self._first_ms, self._with_ends, self.regular = time_ms - LEAD_MS, with_ends, True
+        self._time_ms, self._with_ends, self.regular = time_ms, with_ends, True
         self._orders, self._last = orders, len(orders) - 1
-        self._end = Number(LEAD_MS // TICK_MS, 240, 0)
-        self._ends = [LEAD_MS // TICK_MS] * len(orders)
+        self._end = Number(0, 240, 0)
+        self._ends = [0] * len(orders)
         self._quality = [before.clock_bits << 11] * len(orders)
         wide = [[max(12, order) for order in pair] for pair in orders]
         self._energies = [[Number(r, 0, o) for r, o in zip(*both, strict=True)] for both in zip(before.registers, wide)]
@@ -170,14 +173,13 @@ class _Entries:
 
     def _interval(self, record: Message) -> str:
         _, _, channel, end_ms, duration_ms, *registers = record[:7]
-        quality, end = record[-1], (end_ms - self._first_ms) // TICK_MS
+        quality, end = record[-1], (end_ms - self._time_ms) // TICK_MS
         ticks = round(duration_ms / TICK_MS)
         bits = f"111{ticks:024b}" if ticks != end - self._ends[channel] else ""
         expected = (self._last + 1) % len(self._orders)
         if channel != expected or quality != self._quality[channel]:
             bits += f"100{channel:08b}{quality:016b}"
-        else:
-            bits += "0"
+        bits += "0"
         ended = self._end.code(end, by_increase=channel <= self._last)
         self.regular = self.regular and ended == "1"
         bits += ended if self._with_ends else ""
@@ -238,11 +240,12 @@ class RadioNode(Node):
     hail_ms: int = 8000
     welcome_ms: int = 300_000
     silence_ms: int = 4 * 3_600_000
-    next_hop: int = 0
+    next_hop: int = 255
     registers: tuple[int, int] = (0, 0)
     order: int = 8
     _fresh: int = 0
     _wanted: set[int] = field(default_factory=set)
+    _parity: Parity = field(default_factory=Parity)
 
     def on_air(self, now_ms: int) -> list[bytes]:
         head = link_header(address(self.name), self.next_hop)
@@ -250,6 +253,8 @@ class RadioNode(Node):
 
     def hear_air(self, air: bytes, now_ms: int) -> None:
         heard = taken_apart(air)
+        if heard and heard.down:
+            self.next_hop = heard.relay  # 0: the gateway itself
         if heard and heard.down and heard.at in (address(self.name), b"\xff\xff"):
             self.hear(heard.packet, now_ms)
 
@@ -270,7 +275,7 @@ class RadioNode(Node):
 
     def _whole(self) -> int:
         """Groups of which every record is made."""
-        return (max(self.records, default=self._next - 1) + 1) // self.batch
+        return self.end // self.batch
 
     def _stream(self, now_ms: int) -> Iterator[bytes]:
         while self._fresh < self._whole():
@@ -289,3 +294,9 @@ class RadioNode(Node):
         body = batch(records, Before(time_ms, [registers]), self.order)
         assert len(body) <= MAX_BODY
         return body
+
+    def alone(self, now_ms: int) -> Iterator[bytes]:
+        """HELLO and every whole group, each batch with parity, for a host that says nothing."""
+        yield self.channel.seal_alone(cbor2.dumps(self.hello(now_ms)))
+        for group in range(self._whole()):
+            yield self.channel.seal_alone(self._parity.unit(self.body_of(group)))

@@ -13,9 +13,13 @@ def test_five_thousand_readings():
 
 
 def test_short_journals_with_a_restart_every_second():
+    short_journals(range(8))
+
+
+def short_journals(seeds):
     applied = refused = 0
-    for seed in range(30):
+    for seed in seeds:
         counts = hostile.run(seed, 200, hostile.HostPeer(200), 2000, hostile.WILD).check()
         applied += counts["applied"]
         refused += counts["refused"]
-    assert applied > 25 and refused > 5
+    assert applied > len(seeds) * 3 // 4 and refused > len(seeds) // 8

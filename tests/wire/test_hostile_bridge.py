@@ -4,6 +4,7 @@ import asyncio
 
 import hostile
 import pytest
+import test_hostile
 
 from gridnode.wire.frame import FrameDecoder
 from host_bridge import node as bridge
@@ -121,3 +122,8 @@ def test_every_reading_once_every_command_at_most_once(monkeypatch, tmp_path, to
 @pytest.mark.parametrize("seed", range(20))
 def test_short_journals_with_a_restart_every_second(monkeypatch, tmp_path, seed):
     asyncio.run(_run(monkeypatch, tmp_path, seed, 200, hostile.WILD)).check()
+
+
+@pytest.mark.slow
+def test_sixty_short_journals_with_a_restart_every_second():
+    test_hostile.short_journals(range(60))

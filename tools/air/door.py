@@ -40,6 +40,7 @@ class _Client:
         self._port: Port | None = None
         self._came = b""
         self.waiting = b""  # to be sent
+        self.name = ""
 
     def take(self, data: bytes) -> None:
         """Raises ValueError, KeyError, TypeError, RuntimeError on what is no message."""
@@ -74,7 +75,7 @@ class _Client:
     def _join(self, said: dict[str, Any]) -> None:
         channel = self._door.channel
         position = [float(said.get(key, default)) for key, default in (("x", 0), ("y", 0), ("height", 3), ("gain", 2))]
-        name = str(said["join"])
+        name = self.name = str(said["join"])
         known = [antenna for antenna in channel.antennas if antenna.name == name]
         port = self._port = Port(channel, known[0] if known else channel.antenna(name, *position))
         port.on_heard = self._heard
@@ -135,6 +136,22 @@ class Door:
         self._began_us = 0
         self._thread = threading.Thread(target=self._serve, name="air door", daemon=True)
 
+    def unplug(self, name: str) -> None:
+        """The client of that name is let go, and nobody else gets in, until `plug`: its radio does not answer."""
+        with self.lock:
+            self._selector.unregister(self._listener)
+            self._at = self._listener.getsockname()
+            self._listener.close()
+            for client in [client for client in self._clients.values() if client.name == name]:
+                self._let_go(client)
+
+    def plug(self) -> None:
+        """Clients get in again."""
+        with self.lock:
+            self._listener = socket.create_server(self._at)
+            self._listener.setblocking(False)
+            self._selector.register(self._listener, selectors.EVENT_READ)
+
     @property
     def port(self) -> int:
         return int(self._listener.getsockname()[1])
@@ -167,7 +184,7 @@ class Door:
                 for key, _ in ready:
                     if key.fileobj is self._listener:
                         self._welcome()
-                    else:
+                    elif key.fileobj in self._clients:  # else it was unplugged since
                         self._hear(self._clients[key.fileobj])  # type: ignore[index] # sockets, no other
                 self._go_on()
                 for client in list(self._clients.values()):
@@ -198,7 +215,10 @@ class Door:
                 self._try(client, lambda client=client: client.tell(now_us=until_us))
 
     def _welcome(self) -> None:
-        line, _ = self._listener.accept()
+        try:
+            line, _ = self._listener.accept()
+        except OSError:  # it has left, or all were unplugged
+            return
         line.setblocking(False)
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._clients[line] = _Client(self, line)

@@ -37,7 +37,8 @@ class Node:
 
     `contactors` are switching.Contactor, already booted; `link` is link.SerialLink or alike; `channel` a NodeChannel;
     `journal` a node.journal.Journal. `supply_failing()`: True while the supply is going; `heap_free()`: bytes.
-    Documents and keys are kept in `folder`. `make_session`: wire.NodeSession, or what takes the same.
+    Documents and keys are kept in `folder`. `make_session`: wire.NodeSession, or what takes the same. `now`
+    tells node time where a step itself takes time: a packet may come in its midst, and must not be older than that.
 
     Raises ValueError when the names are too long to be told in one HELLO.
     """
@@ -57,6 +58,7 @@ class Node:
         max_hold_s: int,
         supply_failing=None,
         heap_free=None,
+        now=None,
     ):
         self.journal = journal
         self._folder = folder
@@ -73,6 +75,7 @@ class Node:
         self._boot_ms = identity.boot_time_ms
         self._max_hold_s = max_hold_s
         self._supply_failing = supply_failing or _never
+        self._now = now
         self._failing = self._supply_failing()
         self._saved_ms = self._boot_ms
         self._saved_intervals = 0
@@ -125,7 +128,9 @@ class Node:
         self._save_if_due(now_ms)
         self.journal.tidy()
         for packet in self._link.receive(now_ms):
+            now_ms = self._now() if self._now else now_ms
             self.session.receive(packet, now_ms)
+            now_ms = self._now() if self._now else now_ms
         self._link.flush(now_ms)
         for _ in range(PACKETS_A_STEP):
             if not self._link.idle:

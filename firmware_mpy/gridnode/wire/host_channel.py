@@ -111,6 +111,11 @@ class HostChannel:
         """Of the key that the session comes from; 0: there is none."""
         return self._pair.slot if self._pair else 0
 
+    @property
+    def nonce(self) -> bytes:
+        """Of the OFFER that the session comes from; empty: there is none."""
+        return self._pair.nonce if self._pair else b""
+
     def use_keys(self, keys):
         """From now on the node may offer these. A session that is open goes on."""
         if list(keys) != self._keys:
