@@ -28,7 +28,7 @@ LOST_OF = 20  # frames, one is lost where the line loses any: 5 %
 
 
 class Heard(NamedTuple):
-    """One message that the node has sent, or an offer: when its last byte arrived, the bytes of its frame, its fields."""
+    """One message that the node has sent, or an offer: when its last byte arrived, its frame's bytes, its fields."""
 
     at_ns: int
     bytes: int

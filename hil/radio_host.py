@@ -1,4 +1,4 @@
-"""A Pi with an SX1262 in the bench's air: the chip is a model, its driver, the link and the bridge's hub are the product's.
+"""A Pi with an SX1262 in the bench's air: the chip is a model; driver, link and the bridge's hub are the product's.
 
 All of it is stepped in the bench's time. It keeps every record at once, as a bridge with an instant disk would.
 """
@@ -174,14 +174,14 @@ class RadioHost:
 
 
 class Stranger:
-    """A radio beside them that hears what is in the air, and sends what it likes. `heard`: data, spreading factor."""
+    """A radio beside them that hears what is in the air, and sends what it likes. `heard`: when, data, spreading factor."""
 
     def __init__(self, bench: LoraBench, plan: Plan, x_m: float = 200) -> None:
         self._plan = plan
         self._port = Port(bench.channel, bench.channel.antenna("stranger", x_m=x_m))
-        self._port.on_heard = lambda heard: self.heard.append((heard.data, heard.config.spreading_factor))
+        self._port.on_heard = lambda heard: self.heard.append((bench.now_ns, heard.data, heard.config.spreading_factor))
         self._port.scan(plan.scan, plan.turn_ms)
-        self.heard: list[tuple[bytes, int]] = []
+        self.heard: list[tuple[int, bytes, int]] = []
 
     def send(self, data: bytes, spreading_factor: int) -> None:
         """On the home channel, as a station of theirs would."""

@@ -33,6 +33,17 @@ REACH = (
     ("journal_days", "rp2040_emulated", 60, "two channels' journal of a noisy home reaches back, in 512 kB"),
     ("saves_a_day", "rp2040_emulated", 1440, "saves to flash a day"),
     ("flash_years", "rp2040_emulated", 10, "flash lasts at that rate, by its maker's figure"),
+    ("session_ms", "rp2040_emulated", 1000, "power-on to a sealed session"),
+    ("strange_taken", "rp2040_emulated", 0, "replayed, forged and foreign packets that did anything"),
+    ("records_lost", "rp2040_emulated", 0, "records lost or taken twice, 5 % of the frames lost both ways"),
+    ("clock_error_ms", "rp2040_emulated", 2, "host's error of the node's clock after 2 minutes on a serial line"),
+    ("seal_ms", "rp2040_emulated", 1.5, "sealing 64 bytes"),
+    ("open_ms", "rp2040_emulated", 1.5, "opening 64 bytes"),
+    ("seal_alloc_bytes", "rp2040_emulated", 400, "heap that either takes"),
+    ("air_command_s", "rp2040_lora_emulated", 5, "command to the relay pin's edge over simulated LoRa, median"),
+    ("strange_taken", "rp2040_lora_emulated", 0, "recorded, forged and made-up packets in the air that did anything"),
+    ("records_lost", "rp2040_lora_emulated", 0, "records lost or taken twice, 5 % of the packets lost"),
+    ("unsafe_edges", "rp2040_lora_emulated", 0, "edges to the unsafe level at boot and reset"),
     ("flash_s", "esp32_virtual", 10, "3.8 MB by real esptool onto the virtual ESP32, verified"),
 )
 RUN_LIMIT_S = 420
@@ -61,6 +72,13 @@ _NEEDS = {
     "power_error_percent": ("injection",),
     "energy_error_percent": ("injection",),
     "frequency_error_mhz": ("injection",),
+    "clock_error_ms": ("exact time",),
+    "seal_ms": ("exact time",),
+    "open_ms": ("exact time",),
+    "seal_alloc_bytes": ("exact time",),
+    "air_session_s": ("air",),
+    "air_command_s": ("air",),
+    "air_command_worst_s": ("air",),
 }
 _WHY = {
     "image_kb": "the interpreter is this machine's",
@@ -179,7 +197,7 @@ def _run_promise(columns: Sequence[Column], wall_s: float, long: bool) -> Promis
 def reason(column: Column, name: str) -> str:
     """Why a rig has no such figure."""
     lacks = column.rig.lacks
-    feature = next((needed for needed in _NEEDS.get(name, ()) if needed in lacks), None)
+    feature = next((needed for needed in (*_NEEDS.get(name, ()), "line") if needed in lacks), None)
     if feature is not None:
         return lacks[feature]
     failed = [test["name"] for test in column.tests if test["outcome"] == "failed"]

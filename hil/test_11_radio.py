@@ -1,4 +1,4 @@
-"""Over the air: the emulated Pico's SX1276 and the Pi's SX1262 driver, with the whole node and the bridge's hub behind."""
+"""Over the air: the node and its SX1276 on the one side, the bridge's hub and its SX1262 on the other."""
 
 import pytest
 
@@ -7,9 +7,5 @@ from hil.checks import radio
 pytestmark = pytest.mark.needs("air")
 
 
-def test_session_through_the_air(make, notes):
-    radio.session(make, notes)
-
-
-def test_strangers_in_the_air_move_nothing(make, notes):
-    radio.stranger(make, notes)
+def test_through_the_air(make, notes):
+    radio.through_the_air(make, notes)

@@ -1,4 +1,4 @@
-"""The sealed line: how soon a session stands, what a stranger sees and can do at it, what loss costs, how clocks agree."""
+"""The sealed line: how soon a session stands, what strangers see and do there, what loss costs, how clocks agree."""
 
 from gridnode.wire import cbor, schema
 from gridnode.wire.channel import hail_tag, pseudorandom
@@ -26,7 +26,7 @@ STEP_MS = 5
 
 
 def handshake(make: Maker, notes: Notebook) -> None:
-    """Power-on to a session, and from its host's restart to the next. On the line there is nothing to read meanwhile."""
+    """Power-on to a session, and its host's restart to the next; nothing can be read at the line meanwhile."""
     with make(unit={"interval_s": 1}) as bench:
         host = Host(bench)
         began = bench.now_ns

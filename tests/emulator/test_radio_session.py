@@ -1,8 +1,9 @@
-"""The whole node on an emulated Pico with its emulated SX1276, and the bridge's hub on a Pi with its SX1262, in the air.
+"""The whole node on an emulated Pico with its SX1276, and the bridge's hub on a Pi with its SX1262, in the air.
 
 Firmware, drivers, link, channel and session of both are the product's; chips and air are models.
 """
 
+import re
 from contextlib import contextmanager
 
 import pytest
@@ -36,7 +37,7 @@ def home(tmp_path, keys=None, **unit):
 
 
 def test_a_session_readings_and_a_command_through_the_air(tmp_path):
-    with home(tmp_path) as (bench, host):
+    with home(tmp_path, report_heap_s=5) as (bench, host):
         host.wait("session", lambda: host.open, SESSION_MS)
         view = host.remote.view
         assert (view.name, view.board, view.reset_cause) == (UNIT, bench.board["NAME"], "power on")
@@ -56,6 +57,10 @@ def test_a_session_readings_and_a_command_through_the_air(tmp_path):
         assert bench.edges(1) == []
         assert host.remote.rejected == 0 and host.chip.ignored == []
         assert (host.radio.fault, host.radio.resets, host.link.counts["garbled"]) == ("", 0, 0)
+        console = bench.console()
+        free = [int(found) for found in re.findall(r"^heap free (\d+)", console, re.MULTILINE)]
+        assert len(free) > 10 and min(free) > 90_000, free
+        assert "samples were lost" not in console
 
 
 def test_who_has_no_key_hears_nothing_and_moves_nothing(tmp_path):
@@ -66,14 +71,14 @@ def test_who_has_no_key_hears_nothing_and_moves_nothing(tmp_path):
         before = len(stranger.heard)
         host.command("closed", 5)
         closed_ns = bench.edges(0)[-1].at_ns
-        requests = [(data, sf) for data, sf in stranger.heard[before:] if mesh.header(data)[0]]
+        requests = [(data, sf) for _, data, sf in stranger.heard[before:] if mesh.header(data)[0]]
         assert requests
-        for data, _ in stranger.heard:
+        for _, data, _ in stranger.heard:
             assert UNIT.encode() not in data and b"water heater" not in data
         host.wait("the lease's end", lambda: not bench.is_closed(0), 8000)
         assert bench.edges(0)[-1].at_ns - closed_ns >= 4900 * MS
         host.run(LINK_FORGETS_MS)
-        edges = len(bench.edges(0))
+        edges, outcomes = len(bench.edges(0)), host.heard.count("outcome")
 
         forged = bytearray(requests[0][0])
         forged[-10] ^= 1
@@ -84,13 +89,14 @@ def test_who_has_no_key_hears_nothing_and_moves_nothing(tmp_path):
             host.run(2500)
         host.run(5000)
         assert len(bench.edges(0)) == edges and host.open
+        assert host.heard.count("outcome") == outcomes, "a stranger was answered"
 
         assert host.command("closed", RENEWED_S).outcome.applied  # and the node hears its host as before
         assert bench.is_closed(0)
 
 
 def test_a_host_with_another_key_is_not_heard(tmp_path):
-    with home(tmp_path, keys=[(1, bytes(32))]) as (bench, host):
+    with home(tmp_path, keys=[(1, bytes(32))]) as (_, host):
         host.run(45_000)
         assert host.link.counts["heard"] >= 2
         assert not host.open and host.records == {}

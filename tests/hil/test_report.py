@@ -39,6 +39,13 @@ GOOD = {
     "journal_days": 67.0,
     "saves_a_day": 1440,
     "flash_years": 226,
+    "session_ms": 815,
+    "strange_taken": 0,
+    "records_lost": 0,
+    "clock_error_ms": 0.3,
+    "seal_ms": 0.85,
+    "open_ms": 0.88,
+    "seal_alloc_bytes": 400,
 }
 
 
@@ -51,6 +58,8 @@ def test_promises_are_judged_by_their_bounds():
     assert {each.met for each in good.promises if each.rig == "rp2040_emulated"} == {True}
     wrong = {"boot_reading_ms": 1001, "command_p99_ms": 40.5, "unsafe_edges": 1, "heap_free_kb": 119}
     wrong |= {"power_cuts_wrong": 1, "cut_lost_mwh": 1001, "journal_days": 59, "saves_a_day": 1441, "flash_years": 9}
+    wrong |= {"session_ms": 1001, "strange_taken": 1, "records_lost": 1, "clock_error_ms": 2.1}
+    wrong |= {"seal_ms": 1.6, "open_ms": 1.6, "seal_alloc_bytes": 401}
     for name, bad in wrong.items():
         made = report.make([run("rp2040_emulated", **{**GOOD, name: bad})], {}, 60, 0, long=True)
         title = next(title for known, _, _, title in report.REACH if known == name)

@@ -166,6 +166,8 @@ class NodeRadio:
             self._greet(now_ms)
         elif not self.open:
             self.ignored += 1
+            if self._hellos < 0:  # the host of a session that we took for dead is there
+                self._greet(now_ms)
         elif kind == schema.WANT:
             self._heard(now_ms)
             self._wanted(message[1], message[2], message[3])
@@ -227,7 +229,10 @@ class NodeRadio:
             self._start_over()
             self._offer_ms = min(self._offer_ms, now_ms + OFFER_MS)
         if self.open and self._answers.urgent:
-            return channel.message(self._answers.urgent.pop(0))
+            message = self._answers.urgent.pop(0)
+            if message[0] == schema.PONG:  # half-way, as in node_session
+                message[2] = (message[2] + now_ms) // 2
+            return channel.message(message)
         length = self._greeting(now_ms)
         lone = not self.open and self.lone
         if length or not (self.open or lone):
