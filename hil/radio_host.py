@@ -174,7 +174,7 @@ class RadioHost:
 
 
 class Stranger:
-    """A radio beside them that hears what is in the air, and sends what it likes. `heard`: when, data, spreading factor."""
+    """Another radio: hears what is in the air, sends what it likes. `heard`: when, data, spreading factor."""
 
     def __init__(self, bench: LoraBench, plan: Plan, x_m: float = 200) -> None:
         self._plan = plan

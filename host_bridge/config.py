@@ -5,9 +5,11 @@
     [store]             # how readings are kept
     [fleet]             # when a node counts as stale
     [dispatch]          # limits on commands
-    [[link]]            # one table per serial port
-    [[radio]]           # one table per LoRa gateway
+    [[link]]            # one table per serial port: url, baud
+    [[radio]]           # one table per LoRa gateway: url, region, channel, fastest, slowest, power_dbm, antenna_dbi,
+                        # sync_word; of these a network's stations have region to slowest and sync_word in common
 
+Not in it: the nodes' keys, one file each in the folder `keys` of state_dir, which gridnexus provision makes.
 Nothing listens beyond loopback unless `web.host` says so. A relative state_dir counts from the file's folder.
 """
 
@@ -82,7 +84,7 @@ class LinkConfig:
 class RadioConfig:
     """A gateway: all stations of a network need the same region, channel, spreading factors and sync word."""
 
-    # spi:0.0?chip=sx1262&reset=18&busy=20&irq=16, serial:/dev/serial/by-id/..., air:PATH?name=gateway (simulated)
+    # spi:0.0?chip=sx1262&reset=18&busy=20&irq=16, serial:/dev/serial/by-id/..., air://127.0.0.1:PORT?name=... (simulated)
     url: str = ""
     region: str = "EU868"
     channel: int = 0  # kHz; 0: the region's own

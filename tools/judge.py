@@ -169,9 +169,10 @@ def is_good(figures: dict[str, Any]) -> bool:
 def in_words(figures: dict[str, Any]) -> str:
     """The figures for people."""
     refusals = "".join(f"\n    refused: {text}" for text in figures["refusals"])
+    missing = f"{figures['lost']} lost" if "lost" in figures else f"{figures['still_to_come']} still to come"
     return (
         f"  {figures['nodes']} nodes, {figures['readings_stored']} readings stored,"
-        f" {figures['lost']} lost, {figures['duplicates']} twice\n"
+        f" {missing}, {figures['duplicates']} twice\n"
         f"  energy is off by {figures['energy_error_ppm']} ppm in the worst home"
         f" (stored registers against the integral of the replayed profile)\n"
         f"  {figures['commands_applied']} commands applied, {figures['commands_refused']} refused{refusals}"

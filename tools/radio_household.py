@@ -58,7 +58,7 @@ class RadioHousehold:
         stack.callback(self.door.close)
         self.door.start()
         self.nodes = [self._node(folder, profile, place) for profile, place in zip(self.profiles, places, strict=True)]
-        self.process = BridgeProcess(self._config(folder, free_port(port)))
+        self.process = BridgeProcess(self.write_config(folder, free_port(port)))
         introduce(self.process.config, self.nodes)
         stack.callback(self.process.stop)
         self.process.start()
@@ -79,7 +79,8 @@ class RadioHousehold:
         unit |= {"speed": SPEED, "start_hour": START_HOUR, "interval_s": INTERVAL_S}
         return UnixNode(folder / profile.stem, profile.stem, profile, **unit)
 
-    def _config(self, folder: Path, port: int) -> Path:
+    def write_config(self, folder: Path, port: int) -> Path:
+        """For a bridge in `folder` with all the gateways."""
         text = f'[bridge]\nname = "gridnexus demo"\nstate_dir = "state"\n\n[web]\nport = {port}\n'
         for number, place in enumerate(self._gateways, 1):
             x_m, y_m, height_m, gain_dbi = self._scaled(place)

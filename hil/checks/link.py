@@ -105,19 +105,23 @@ def _flipped(packet: bytes) -> bytes:
 
 def _of_another_key(packet: bytes, offer: bytes, host: Host) -> list[bytes]:
     """A WELCOME, and a REQUEST in its time, as one makes them whose key is not the node's; CALL, which is anybody's."""
-    found = offer_of(offer)
-    assert found is not None
-    impostor = HostChannel(UNIT, [(found.slot, WRONG_KEY)])
-    said = offer[:-TAG_BYTES]
-    welcome = impostor.offered(said + hail_tag(pseudorandom(WRONG_KEY), said))
-    assert welcome is not None, "the impostor's OFFER does not convince itself"
     request = [schema.REQUEST, 1, 99, 0, schema.TARGETS.index("closed"), 60, round(host.node_ms()) + 60_000]
     key_id, counter, _ = header(packet)
     sealed = bytearray(PACKET_MAX)
     start = put_header(sealed, key_id, counter + 1000)
     end = cbor.put(memoryview(sealed), start, request)
     end = Sealer(WRONG_KEY + WRONG_KEY[:16], WRONG_KEY[:12]).seal(sealed, start, end, counter + 1000)
-    return [welcome, bytes(sealed[:end]), CALL + bytes((schema.WIRE_VERSION,))]
+    return [_impostor(offer), bytes(sealed[:end]), CALL + bytes((schema.WIRE_VERSION,))]
+
+
+def _impostor(offer: bytes) -> bytes:
+    """A WELCOME for this OFFER from somebody with another key."""
+    found = offer_of(offer)
+    assert found is not None
+    said = offer[:-TAG_BYTES]
+    welcome = HostChannel(UNIT, [(found.slot, WRONG_KEY)]).offered(said + hail_tag(pseudorandom(WRONG_KEY), said))
+    assert welcome is not None, "the impostor's OFFER does not convince itself"
+    return welcome
 
 
 def wrong_key(make: Maker, notes: Notebook) -> None:
@@ -128,8 +132,10 @@ def wrong_key(make: Maker, notes: Notebook) -> None:
         host = Host(bench)
         bench.power_on()
         host.wait("offer", since=0)
+        bench.write(framed(_impostor(host.on_line[-1])))
         host.run(2500)
-        assert {heard.name for heard in host.heard} == {"offer"} and not host.open and host.bodies == []
+        spoke = {packet[:2] for packet in host.on_line}
+        assert spoke == {OFFER} and not host.open, f"a host without its key has made it say {spoke}"
         bench.keys = true
         host.restart()
         host.hello()

@@ -23,7 +23,7 @@ FORGETS_S = 41  # so long a link knows what it has had
 
 
 def through_the_air(make: Maker, notes: Notebook) -> None:
-    """A session, records through a lossy air, commands to the pin, strangers that move nothing, a reset that neither."""
+    """A session, records through a lossy air, commands to the pin, strangers and a reset that move nothing."""
     with make(unit={"interval_s": 2, "report_heap_s": 10}, edits=NO_DWELL) as bench:
         assert isinstance(bench, LoraBench)
         host = RadioHost(bench)

@@ -6,7 +6,7 @@ BOARD = "esp32_devkit"
 BENCH = "esp32"
 WHAT = (
     "Virtual ESP32 board, CPU not emulated: real esptool writes a flash that behaves like NOR; after "
-    "reset a 32-bit MicroPython of this machine with 128 kB of heap mounts it and runs the node; pins and "
+    "reset a 32-bit MicroPython of this machine with 144 kB of heap mounts it and runs the node; pins and "
     "meter chip are simulated."
 )
 PROCESSOR = "this machine's, 32 bits (an ESP32's is slower)"

@@ -3,6 +3,7 @@
 from ether import Chance
 
 from gridnode.link import mesh
+from gridnode.wire.channel import CALL
 
 BODY = bytes(range(12))
 SLOWEST = 10
@@ -63,6 +64,11 @@ def test_short_packets_are_refused():
     for length in range(4 + mesh.PACKET_LEAST):
         assert mesh.header(whole[:length]) is None
     assert mesh.header(whole[: 4 + mesh.PACKET_LEAST])
+
+
+def test_the_shortest_packet_is_a_call():
+    head = bytes(made(True, 1, 2))[:4]
+    assert mesh.header(head + CALL + b"\x03") and mesh.header(head + CALL) is None
 
 
 def test_short_ids_are_neither_the_gateway_nor_anybody():

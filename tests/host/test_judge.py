@@ -266,7 +266,7 @@ def test_by_radio_each_of_these_is_no_success(wrong):
 
 def test_people_are_told_what_was_lost_by_radio():
     links = {"airtime_s": {"gateway": 1.5, "home-01": 2.0}, "relayed_homes": 2, "packets_on_air": {"sent": 71}}
-    figures = {"nodes": 6, "readings_stored": 90, "lost": 0, "refusals": [], "commands_refused": 0} | BY_RADIO
+    figures = {"nodes": 6, "readings_stored": 90, "still_to_come": 7, "refusals": [], "commands_refused": 0} | BY_RADIO
     figures |= {"links": links, "covered_ppm": 987_600, "all_heard_after_s": 118.4}
     words = judge.in_words(figures)
     for figure in (
@@ -278,4 +278,5 @@ def test_people_are_told_what_was_lost_by_radio():
         "3.5 s on",
     ):
         assert figure in words
+    assert "7 still to come, 0 twice" in words
     assert "unknown mWh lost" in judge.in_words({**figures, "lost_energy_mwh": None})

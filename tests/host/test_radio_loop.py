@@ -116,6 +116,25 @@ def test_a_fault_that_the_radio_tells_is_an_event_and_so_is_its_end(tmp_path):
     asyncio.run(course())
 
 
+def test_a_jammed_channel_is_an_event_and_so_is_its_end(tmp_path, monkeypatch):
+    radio, jammed = FakeRadio(), [False]
+    monkeypatch.setattr(radio_loop.LoraLink, "jammed", property(lambda link: jammed[0]))
+    kit = Kit(tmp_path, a=[radio])
+
+    async def course():
+        async with beside(kit.loop.run()):
+            await kit.until(lambda: radio.polls)
+            jammed[0] = True
+            await kit.until(lambda: kit.texts("radio jammed"))
+            radio.fault = "SX1262 does not answer"  # which is the worse
+            await kit.until(lambda: kit.texts("radio fault"))
+            jammed[0], radio.fault = False, ""
+            await kit.until(lambda: kit.texts("radio works"))
+
+    asyncio.run(course())
+    assert kit.texts("radio jammed") == [f"spi:a: {radio_loop.JAMMED}"]
+
+
 def test_a_mistake_of_ours_ends_the_loop(tmp_path):
     radio = FakeRadio()
     radio.error = ZeroDivisionError()

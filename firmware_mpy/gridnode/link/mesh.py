@@ -11,7 +11,7 @@ Nothing in a header is proven: what is learned from it may cost a way, never mor
 HOPS = 5  # times that a packet may be relayed
 GATEWAY, ANYBODY = 0, 255
 BROADCAST = 0xFFFF
-PACKET_LEAST = 9  # header of one byte, tag of eight
+PACKET_LEAST = 3  # a CALL; all others have nine or more
 UNKNOWN = 99  # hops
 AGE_MS = 7_200_000  # what was not heard for so long is no way any more
 FRESH_MS = 600_000  # a way's length is believed for so long against a longer one
