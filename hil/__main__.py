@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 POLL_S = 0.2
 LONGEST_RUN_S = 3600  # a rig that takes longer hangs
 _CORES = os.cpu_count() or 2
-_AT_ONCE = {"simulated": max(1, _CORES - 1), "wall": 2 * _CORES}  # the latter mostly wait
+_AT_ONCE = {"simulated": max(1, _CORES - 1), "wall": 2 * _CORES}  # the latter mostly wait, and want a core free
 
 
 @dataclass
@@ -140,7 +140,7 @@ def _run_all(jobs: list[Job], options: argparse.Namespace) -> None:
     try:
         while waiting or running:
             for job in list(waiting):
-                if sum(other.rig.clock == job.rig.clock for other in running) < _AT_ONCE[job.rig.clock]:
+                if sum(other.rig.clock == job.rig.clock for other in running) < _most(job, [*waiting, *running]):
                     waiting.remove(job)
                     running.append(job)
                     job.start(options)
@@ -155,6 +155,12 @@ def _run_all(jobs: list[Job], options: argparse.Namespace) -> None:
             assert job.process is not None
             job.process.terminate()
             job.process.wait()
+
+
+def _most(job: Job, left: list[Job]) -> int:
+    """How many of its kind may run at once."""
+    alone = job.rig.simulated and all(other.rig.simulated for other in left)
+    return _CORES if alone else _AT_ONCE[job.rig.clock]
 
 
 def _progress(job: Job) -> None:

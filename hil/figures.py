@@ -53,7 +53,7 @@ CATALOG = {
     "strange_taken": Kind("of which did anything", "", True),
     "frames_lost": Kind("frames lost on purpose, 5 % both ways", "", None),
     "records_lost": Kind("records lost or taken twice by that", "", True),
-    "clock_error_ms": Kind("host's error of the node's clock after 2 minutes", "ms", True, 2),
+    "clock_error_ms": Kind("host's error of the node's clock", "ms", True, 2),
     "seal_ms": Kind("sealing 64 bytes", "ms", True, 2),
     "open_ms": Kind("opening 64 bytes", "ms", True, 2),
     "seal_alloc_bytes": Kind("heap that either takes", "B", True),

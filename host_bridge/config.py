@@ -84,7 +84,7 @@ class LinkConfig:
 class RadioConfig:
     """A gateway: all stations of a network need the same region, channel, spreading factors and sync word."""
 
-    # spi:0.0?chip=sx1262&reset=18&busy=20&irq=16, serial:/dev/serial/by-id/..., air://127.0.0.1:PORT?name=... (simulated)
+    # spi:0.0?chip=sx1262&reset=18&busy=20&irq=16, serial:/dev/serial/by-id/..., air://HOST:PORT?name=x (simulated)
     url: str = ""
     region: str = "EU868"
     channel: int = 0  # kHz; 0: the region's own

@@ -101,7 +101,8 @@ class RadioHousehold:
         deadline = time.monotonic() + within_s
         heard: list[str] = []
         while time.monotonic() < deadline and self.running:
-            online = [node["name"] for node in self.client.nodes() if node["link_state"] == "online"]
+            links = self.client.links()["nodes"]
+            online = [body["node"] for body in links if body["link_state"] == "online" and body["way"]]
             after_s = time.monotonic() - self._powered_on_s
             if len(online) > len(heard):
                 say(online, after_s)

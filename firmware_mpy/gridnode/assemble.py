@@ -59,7 +59,7 @@ def make_dips(board, channels: list) -> list:
 
 
 def make_node(board, unit: dict, folder: str, coils: dict, meter, channels: list, journal, cause: str, pump, now):
-    """(the node, what to wait for: its line to the host, or None). `pump()` is called now and then, `now()` is node time."""
+    """(the node, what to wait for: its line to the host, or None). `pump()` is called now and then; `now()`: in ms."""
     contactors = make_contactors(board.CONTACTORS, coils, channels, journal.locks, now())
     from gridnode.hardware import make_supply
 

@@ -45,7 +45,8 @@ def test_a_session_readings_and_a_command_through_the_air(tmp_path):
         assert list(view.contactors) == [spec["name"] for spec in bench.board["CONTACTORS"]]
 
         host.wait("records", lambda: len(host.records) >= 60, BATCH_MS)
-        readings = [record for record in host.records.values() if getattr(record, "channel", None) == 0]
+        in_order = [host.records[key] for key in sorted(host.records)]  # the newest come first
+        readings = [record for record in in_order if getattr(record, "channel", None) == 0]
         powers = [reading.active_power_mw for reading in readings if hasattr(reading, "active_power_mw")]
         assert len(powers) >= 25
         assert all(abs(power - 1_000_000) < 10_000 for power in powers[2:]), powers

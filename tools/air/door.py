@@ -185,7 +185,7 @@ class Door:
                     if key.fileobj is self._listener:
                         self._welcome()
                     elif key.fileobj in self._clients:  # else it was unplugged since
-                        self._hear(self._clients[key.fileobj])  # type: ignore[index] # sockets, no other
+                        self._hear(self._clients[key.fileobj])
                 self._go_on()
                 for client in list(self._clients.values()):
                     self._try(client, client.flush)

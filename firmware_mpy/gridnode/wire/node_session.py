@@ -171,7 +171,7 @@ class NodeSession:
         if self.open and self._answers.urgent:
             self.urgent = True
             message = self._answers.urgent.pop(0)
-            if message[0] == schema.PONG:  # half-way from its PING, as NTP (RFC 5905, 8) has it: what we took cancels out
+            if message[0] == schema.PONG:  # half-way from its PING, as NTP has it: what we took cancels out
                 message[2] = (message[2] + now_ms) // 2
             return channel.message(message)
         length = self._greeting(now_ms)
