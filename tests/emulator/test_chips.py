@@ -8,6 +8,8 @@ import pytest
 from tests.emulator.kit import MS, SECOND, board, hear, said
 from tools.emulated_rp2040 import EmulatorError
 
+pytestmark = pytest.mark.slow
+
 I2C = """
 bus = machine.I2C(0, scl=Pin(5), sda=Pin(4), freq=400_000)
 soft = machine.SoftI2C(scl=Pin(7), sda=Pin(6))

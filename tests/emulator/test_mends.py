@@ -89,6 +89,7 @@ def test_board_does_as_the_chip_with_the_mend_and_not_without(mend):
     assert run(program, [mend]) != right
 
 
+@pytest.mark.slow
 def test_idle_board_rests_though_its_usb_port_is_open():
     shares = []
     for without in ([], ["usb-read"]):

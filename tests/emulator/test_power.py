@@ -6,6 +6,8 @@ from tests.emulator.kit import MS, SECOND, board, filesystem, said
 from tools.emulated_rp2040 import EmulatedRP2040, EmulatorError
 from tools.images import image
 
+pytestmark = pytest.mark.slow
+
 CAUSE = "relay = Pin(15, Pin.OUT, value=1)\nsay('cause', machine.reset_cause())\ntime.sleep(60)"
 
 # Writes a file again and again, each time whole: what is read back is one of the versions or an error.

@@ -54,7 +54,8 @@ def test_the_bound_of_a_time_is_the_wider_of_what_the_node_and_the_host_know(vie
     reader.boot_time_ms = BOOT_MS
 
     def bound(k, error_ms):
-        reading = reader.read(list(interval(3, BOOT_MS, schema.CLIPPED | k << schema.CLOCK_SHIFT)), view, 9, 0, error_ms)
+        quality = schema.CLIPPED | k << schema.CLOCK_SHIFT
+        reading = reader.read(list(interval(3, BOOT_MS, quality)), view, 9, 0, error_ms)
         assert reading.quality == schema.CLIPPED
         return reading.clock_error_ms
 

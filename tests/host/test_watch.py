@@ -108,6 +108,7 @@ def started(bridge, *arguments, **how):
     return subprocess.Popen([*COMMAND, *arguments], env={**env, "TERM": "xterm"}, **how)
 
 
+@pytest.mark.slow
 def test_without_a_terminal_it_prints_lines_and_tells_a_restart_once(bridge):
     process = started(bridge, "--every", "1s", stdout=subprocess.PIPE, text=True)
     lines = iter(process.stdout.readline, "")
@@ -124,6 +125,7 @@ def test_without_a_terminal_it_prints_lines_and_tells_a_restart_once(bridge):
     process.stdout.close()
 
 
+@pytest.mark.slow
 def test_json_is_one_object_a_line_and_ends_by_itself(bridge):
     process = started(bridge, "--json", "--for", "2s", stdout=subprocess.PIPE, text=True)
     out, _ = process.communicate(timeout=PATIENCE_S)

@@ -111,6 +111,7 @@ def test_without_the_token_there_is_no_page(browser, bridge):
     context.close()
 
 
+@pytest.mark.slow
 def test_power_comes_with_sign_unit_and_word(open_tab, bridge):
     tab = open_tab()
     total = tab.page.get_by_role("region", name="Power now")
@@ -120,6 +121,7 @@ def test_power_comes_with_sign_unit_and_word(open_tab, bridge):
     shown(tab.home(bridge.nodes[0].name), "simulated")
 
 
+@pytest.mark.slow
 def test_a_switch_shows_the_outcome_the_reported_state_and_the_hold_running_down(open_tab, bridge):
     switch = open_tab().switch(bridge.nodes[0].name)
     open_again(switch)
@@ -176,6 +178,7 @@ NEWEST_POINTS = """() => getElement(document.querySelector("figure.chart .plot")
     (line) => line.data.at(-1)?.[0] ?? 0)"""
 
 
+@pytest.mark.slow
 def test_the_live_chart_gains_a_point_for_each_home(open_tab, bridge):
     page = open_tab().page
     page.wait_for_function(f"({NEWEST_POINTS})().length === {len(bridge.nodes)}")
@@ -195,6 +198,7 @@ def test_it_fits_the_width_and_the_browser_has_nothing_to_complain_of(open_tab, 
     assert dark == scheme
 
 
+@pytest.mark.slow
 def test_the_colours_can_be_turned_and_stay_so(open_tab):
     page = open_tab(scheme="light").page
     page.get_by_role("button", name="Colours follow the system").click()

@@ -38,6 +38,7 @@ def reset(view, index):
     return Outcome(True, "none", "open", 0, 0)
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_shown_with_what_to_do_and_a_lock_out_is_reset(chromium, served):
     view = tripped_home()
     served.show(view, answer=reset)

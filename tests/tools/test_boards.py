@@ -178,6 +178,7 @@ def test_prices_add_up_by_group():
     assert price_eur(boards.load("unix")) == 0
 
 
+@pytest.mark.slow
 def test_the_list_is_for_people_and_programs(capsys, monkeypatch, tmp_path):
     assert boards.main(["--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
@@ -256,6 +257,7 @@ def test_only_boards_with_a_radio_carry_what_it_takes():
     assert ["gridnode/gateway.mpy" in carried[name] for name in carried] == [False, False, True]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FLASHED)
 def test_every_module_that_the_literals_call_for_is_on_the_node(name, tmp_path):
     board = boards.load(name)

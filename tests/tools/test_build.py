@@ -123,6 +123,7 @@ def test_native_code_is_compiled_for_the_chip_or_left_to_it():
     assert "gridnode/metering/sums.py" in node_files(boards.load("esp32_devkit"), None)
 
 
+@pytest.mark.slow
 def test_a_file_can_be_exchanged_before_it_is_compiled():
     board = boards.load("rpi_pico")
     whole = node_files(board, UNIT)
@@ -147,6 +148,7 @@ def test_exchanging_a_file_that_does_not_go_on_is_refused():
         build.filesystem("rpi_pico", UNIT, replace={"gridnode/switching/contacter.py": b""})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "words"),
     [
@@ -192,6 +194,7 @@ def test_an_esp32_gets_its_image_and_its_file_system_behind_the_last_partition(t
     assert len(built.filesystem.read_bytes()) == 0x200000
 
 
+@pytest.mark.slow
 def test_a_c3s_image_begins_at_flashs_first_byte(tmp_path):
     image = kept(tmp_path, "ESP32_GENERIC_C3", esp32_image(chip_id=5, base=0))
     assert build.build("esp32_c3_devkit", UNIT, tmp_path / "out", image).flash[0][0] == 0
@@ -210,6 +213,7 @@ def test_the_manifest_tells_versions_places_and_hashes(tmp_path, pico):
     assert str(tmp_path) not in json.dumps(told)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "image"), [("rpi_pico", "pico"), ("esp32_devkit", "devkit")])
 def test_the_same_sources_give_the_same_bytes(tmp_path, monkeypatch, request, name, image):
     firmware = request.getfixturevalue(image)

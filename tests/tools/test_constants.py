@@ -79,6 +79,7 @@ def test_what_is_not_gridnode_s_stays():
     assert constants.folded({"main.py": main, "board.py": main}) == {"main.py": main, "board.py": main}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", boards.names())
 def test_nothing_is_left_that_nobody_defines(name):
     sources = constants.folded(node_files._sources(boards.load(name), None, {}))

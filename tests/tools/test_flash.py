@@ -74,6 +74,7 @@ def run(*arguments):
 # An ESP32 under its loader (virtual board, CPU not emulated)
 
 
+@pytest.mark.slow
 def test_a_build_is_written_read_back_and_started(esp32, esp32_build, tmp_path, capsys):
     assert run("esp32_devkit", "--image", esp32_build, "--port", esp32.url, "--yes", "--json") == 0
     told = capsys.readouterr()
@@ -154,6 +155,7 @@ def test_the_first_difference_is_named_wherever_it_is(tmp_path, size):
             flip(chip, 0x10000 + place)
 
 
+@pytest.mark.slow
 def test_a_wrong_chip_is_refused_and_started_again(tmp_path, esp32_build, capsys):
     with VirtualEsp32(tmp_path / "c3.bin", chip="esp32c3", interpreter=Path(find_micropython())) as board:
         before = (tmp_path / "c3.bin").read_bytes()
@@ -171,6 +173,7 @@ def test_a_flash_that_is_too_small_is_refused(tmp_path, esp32_build, capsys):
     assert set((tmp_path / "small.bin").read_bytes()) == {0xFF}
 
 
+@pytest.mark.slow
 def test_without_a_person_and_without_yes_nothing_is_written(esp32, esp32_build, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdin", open(os.devnull))  # noqa: SIM115
     assert run("esp32_devkit", "--image", esp32_build, "--port", esp32.url) == 1

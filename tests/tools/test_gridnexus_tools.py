@@ -40,6 +40,7 @@ def test_help_lists_them_in_a_group_of_their_own():
         assert words not in commands
 
 
+@pytest.mark.slow
 def test_arguments_reach_the_tool_as_they_are_and_its_exit_code_comes_back(root, tmp_path):
     done = gridnexus(root, "flash", "esp32_devkit", "--image", "no such folder", "--yes", cwd=tmp_path)
     assert done.returncode == 1 and "no such folder/manifest.json: No such file" in done.stderr

@@ -97,6 +97,7 @@ def test_modules_do_as_before(tmp_path):
     assert "no session" in said[0]
 
 
+@pytest.mark.slow
 def test_what_a_tracebacks_name_stands_for_is_told(capsys):
     module = "gridnode.switching.contactor"
     found = node_files.long_names(boards.load("rpi_pico"))[module.replace(".", "/") + ".py"]

@@ -13,6 +13,8 @@ from tests.virtual_esp32.flash_kit import FILES_AT, SIZE, make_filesystem, read_
 from tools.virtual_esp32 import Contact, InterpreterError, Load, VirtualEsp32, Wiring
 from tools.virtual_esp32.pads import Pads
 
+pytestmark = pytest.mark.slow
+
 RELAY = Wiring(2, contacts=[Contact("heater", 32, 1, 18, 0)], pulls={32: 0, 18: 1, 33: 1})
 HOLD = "import time\nwhile True: time.sleep_ms(20)\n"
 

@@ -146,6 +146,7 @@ def test_garbage_on_every_port_never_breaks_the_board(make_board, says, seed):
         assert says(board, "runs", before + 1)
 
 
+@pytest.mark.slow
 def test_a_client_that_never_reads_does_not_hold_the_board_up(make_board, says):
     with make_board("print('runs')\nwhile True: print('x' * 4000)\n") as board:
         host, number = board.url.removeprefix("rfc2217://").split(":")
