@@ -41,7 +41,7 @@ def radio_link(spec: dict, unit: dict, random, pump, now_ms: int) -> tuple:
     radio = make_radio(spec, unit, plan.turn_ms)
     batch, lone = unit.get("batch", 15), unit.get("lone", False)
 
-    def make_session(*given):
-        return NodeRadio(*given, batch=batch, lone=lone)
+    def make_session(channel, journal, hello, command, store, fetch, measure, clock):
+        return NodeRadio(channel, journal, hello, command, store, fetch, measure, clock, batch, lone)
 
     return LoraLink(radio, plan, address_of(unit["name"]), random, now_ms=now_ms), make_session

@@ -73,7 +73,7 @@ class Packer:
         self._end = 0
         self._orders = ()  # as they were at the end of the last batch
         self._hopes = False  # that what was still then will be still to the end
-        self._run = None
+        self._run: tuple = None  # as given to `begin`
 
     def begin(self, first: int, end: int, room: int, grid: tuple):
         """From `first`, up to `end` at most but for numbers without a record that follow, in `room` bytes.

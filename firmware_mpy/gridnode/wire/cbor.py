@@ -87,7 +87,7 @@ def put(buffer, at: int, value) -> int:
     raise TypeError("the wire has no " + kind.__name__)
 
 
-def decode(data) -> object:
+def decode(data):
     """The one item that `data` (bytes) holds from its first byte to its last. Raises WireError."""
     reader = _Reader(data)
     item = reader.item(DEPTH_MAX)

@@ -118,10 +118,12 @@ class NodeChannel:
         self._chance = random(30)
         self._turn = 0
         self._tries = 0
-        self._up = self._down = self._lone = None
+        self._up: Sealer = None
+        self._down: Sealer = None
+        self._lone: Sealer = None
         self._slot = 0
         self._counter = self._lone_counter = 0
-        self._window = None
+        self._window: Window = None
         self.packet = bytearray(PACKET_MAX + CRC_BYTES)
         self._view = memoryview(self.packet)
         self._limit = self._view[: PACKET_MAX - TAG_BYTES]

@@ -97,7 +97,7 @@ class HostChannel:
         self._former: "_Pair | None" = None
         self._waiting: "list[_Pair]" = []
         self._offered = b""  # the highest nonce of any OFFER
-        self._lone_key = None  # (slot, nonce, Sealer)
+        self._lone_key: tuple = None  # (slot, nonce, Sealer)
         self._packet = bytearray(PACKET_MAX)
         self._limit = memoryview(self._packet)[: PACKET_MAX - TAG_BYTES]
 
