@@ -264,7 +264,8 @@ class _Look:
         return [boot_ends - CHANNELS + index for index in range(CHANNELS)]
 
     def _documents(self, host: _Host) -> None:
-        for document, name in enumerate(schema.DOCUMENTS):
+        for document in (_PLAN, _CALIBRATION):
+            name = schema.DOCUMENTS[document]
             right = self._before.bodies[document] | self._after.bodies[document]
             found = host.fetch(document)
             if found not in right:
