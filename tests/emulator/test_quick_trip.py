@@ -152,7 +152,7 @@ def test_it_opens_while_garbage_is_collected_and_while_nothing_else_gets_a_turn(
         board.flow(1000, 2 * INSTANT_MA)
         board.pico.run(300 * MS)
         first, second = board.opened_ms(began)
-        assert first is None and second is not None and second <= LAP_MS + 5.5, (letter, second)
+        assert first is None and second is not None and second <= LAP_MS + 7, (letter, second)
         assert "'tripped', 'over-current'" in board.ask("r")[-1]
         board.flow(1000, 1000)
         board.ask("x", 100)
@@ -162,7 +162,8 @@ def test_just_below_the_limit_nothing_opens_and_just_above_it_does(board):
     board.flow(1000, 1000, 2090)
     board.ask("c", 1000)
     began = board.pico.now_ns
-    board.flow(INSTANT_MA * 0.99, INSTANT_MA * 0.99, 2090)  # an offset that the windows know by now
+    # An offset that the windows know by now. A half period is whole samples: one too many counts 1.2 % more.
+    board.flow(INSTANT_MA * 0.98, INSTANT_MA * 0.98, 2090)
     board.pico.run(10 * SECOND)
     assert board.opened_ms(began) == [None, None]
     began = board.pico.now_ns
@@ -181,7 +182,7 @@ def test_a_program_that_was_held_up_and_a_converter_started_anew_trip_nothing(bo
     began = board.pico.now_ns
     board.flow(2 * INSTANT_MA, 1000)
     board.pico.run(SECOND)
-    assert board.opened_ms(began)[0] <= LAP_MS + 5.5, "it still works"
+    assert board.opened_ms(began)[0] <= LAP_MS + 7, "it still works"
 
 
 def test_it_costs_little(board):

@@ -156,6 +156,7 @@ def test_of_two_boards_with_one_key_the_second_is_named_and_neither_acts_for_the
     assert command["verdict"] == "applied" and reported(house, node.name)["state"] == "closed"
     node.kill()
     until(lambda: online(house, node.name) and house.client.node(node.name)["link"] == str(twin.port), within_s=40)
+    until(lambda: reported(house, node.name)["state"] is not None)  # not known until the second board has told it
     assert reported(house, node.name)["state"] == "open", "the second board has switched for the first"
     assert house.logs().count("Traceback") == 0 and "Traceback" not in twin.log()
     assert len([row for row in switchings(house.database, node.name) if row[2] == "closed"]) == 1

@@ -14,7 +14,7 @@ from tools import judge
 from tools.nodes import ROOT
 
 FIGURES = {"nodes", "readings_stored", "lost", "duplicates", "energy_error_ppm"}
-FIGURES |= {"commands_applied", "commands_refused", "refusals"}
+FIGURES |= {"commands_applied", "commands_refused", "commands_unknown", "refusals"}
 
 
 def test_a_home_is_metered_kept_shown_and_switched(system):
