@@ -2,6 +2,7 @@
 
 Packets in by `receive`, out by `packets`, both on the loop's thread. Times: `now_ms` is a clock
 that never jumps; what people see carries Unix time from `wall_ms`.
+Longer than other modules because all that one node says is taken in here.
 """
 
 import asyncio

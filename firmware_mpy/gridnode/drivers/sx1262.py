@@ -3,6 +3,7 @@
 Commands: Semtech, SX1261/2 datasheet rev. 1.2, 11 and 13; limitations 15.1 to 15.4; detection by AN1200.48. GetStatus
 is not used: right after SetRx it has been seen to start a sending (micropython-lib's driver); GetIrqStatus tells the
 same.
+Longer than other modules because a chip is one file.
 """
 
 TYPE_CHECKING = False

@@ -10,6 +10,7 @@ is added here and nowhere else. Field types:
     state, target, cause, result, reason, event, document, span     index into STATES, TARGETS, ... (state? may be null)
 
 A message travels as one flat CBOR array: [id, field, field, ...].
+Longer than other modules because the table is one.
 """
 
 import hashlib
