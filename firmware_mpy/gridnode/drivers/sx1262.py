@@ -1,6 +1,6 @@
 """SX1262 (E22, Core1262, Wio-SX1262 and the like): a LoRa radio on SPI, 863 to 928 MHz.
 
-Commands: Semtech, SX1261/2 datasheet rev. 1.2, 11 and 13; limitations 15.1 to 15.4; detection by AN1200.48. GetStatus
+Commands: Semtech, SX1261/2 datasheet rev. 1.2, 11 and 13; limitations 15.1 to 15.4. The peaks of detection are as AN1200.48 is remembered, not compared with it. GetStatus
 is not used: right after SetRx it has been seen to start a sending (micropython-lib's driver); GetIrqStatus tells the
 same.
 Longer than other modules because a chip is one file.
