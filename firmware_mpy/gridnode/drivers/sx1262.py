@@ -1,8 +1,8 @@
 """SX1262 (E22, Core1262, Wio-SX1262 and the like): a LoRa radio on SPI, 863 to 928 MHz.
 
-Commands: Semtech, SX1261/2 datasheet rev. 1.2, 11 and 13; limitations 15.1 to 15.4. The peaks of detection are as AN1200.48 is remembered, not compared with it. GetStatus
-is not used: right after SetRx it has been seen to start a sending (micropython-lib's driver); GetIrqStatus tells the
-same.
+Commands: Semtech, SX1261/2 datasheet rev. 1.2, 11 and 13; limitations 15.1 to 15.4. The peaks of detection are those of
+AN1200.48 as it is remembered, not compared with it. GetStatus is not used: right after SetRx it has been seen to start
+a sending (micropython-lib's driver); GetIrqStatus tells the same.
 Longer than other modules because a chip is one file.
 """
 
@@ -27,7 +27,7 @@ _SYNC, _NAME, _IQ, _QUALITY, _GAIN, _CLAMP, _CURRENT, _TIMER, _EVENTS, _PROMISED
 _TCXO_MV = (1600, 1700, 1800, 2200, 2400, 2700, 3000, 3300)  # 13.3.6
 _TCXO_STARTS = 320  # in 15.625 us: 5 ms
 _POWERS = ((14, 2, 2), (17, 2, 3), (20, 3, 5), (22, 4, 7))  # 13.1.14.1: largest dBm, duty cycle, size of the amplifier
-_PEAKS = b"\x16\x16\x17\x18\x19\x1c"  # AN1200.48, of SF7 to SF12
+_PEAKS = b"\x16\x16\x17\x18\x19\x1c"  # of SF7 to SF12
 _ANY_PREAMBLE = 0xFFFF
 _CATCH_SYMBOLS = 16  # within which a preamble that was found must be locked on to
 
