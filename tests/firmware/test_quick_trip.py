@@ -136,14 +136,18 @@ def test_the_limit_is_the_same_wherever_the_half_period_begins_and_the_ring_ends
 
 def test_it_follows_frequency_offset_and_calibration():
     rig = Rig()
-    for hertz in (45, 47.3, 52.6, 59.9, 60, 65):
+    for hertz in (45, 47.3, 49.5, 50.3, 52.6, 59.9, 60, 65):  # mostly no whole number of samples to half a period
         rig.channel.window.halves.half_us = round(500_000 / hertz)
         rig.end_window(current_mean=180)  # 60 counts, of three steps each
         for degrees in range(0, 180, 17):
-            rig.flow(INSTANT_MA * 0.985, hertz=hertz, degrees=degrees, offset=60)
+            rig.flow(INSTANT_MA * 0.998, hertz=hertz, degrees=degrees, offset=60)
             assert not opens(rig), (hertz, degrees)
-            rig.flow(INSTANT_MA * 1.015, hertz=hertz, degrees=degrees, offset=60)
+            rig.flow(INSTANT_MA * 1.002, hertz=hertz, degrees=degrees, offset=60)
             assert opens(rig), (hertz, degrees)
+            rig.flow(INSTANT_MA * 1.3, hertz=hertz, degrees=degrees, offset=60)
+            rig.look()
+            told_ma = math.sqrt(rig.quick.take()) * NA / 1e6
+            assert abs(told_ma - INSTANT_MA * 1.3) <= INSTANT_MA * 0.001, (hertz, degrees, told_ma)
     rig.end_window(current_mean=-180, current_na_per_count=NA * 2)  # a count is twice as much: half of them is enough
     rig.flow(INSTANT_MA * 0.49, hertz=65, offset=-60)
     assert not opens(rig)

@@ -48,18 +48,16 @@ class Halves:
         half = (self._rate * 2_048_000) // (frequency_mhz or self._nominal_mhz)
         if half == state[sums.HALF]:
             return
-        whole = half >> 12
         self.half_us = half * 15_625 // (self._rate * 64)
         state[sums.HALF] = half
-        state[sums.WHOLE] = whole
-        state[sums.PER] = 65536 // whole
-        state[sums.PER_MORE] = 65536 // (whole + 1)
+        state[sums.PER] = (1 << 28) // half
 
     def restart(self):
         """Samples are missing: the half that has begun is forgotten. The sums must be empty."""
         state = self._state
         for place in range(4):
             state[sums.BEFORE + place] = 0
-        state[sums.TOP] = state[sums.REST] = 0
-        state[sums.LEFT] = state[sums.WHOLE]
+        state[sums.TOP] = 0
+        state[sums.LEFT] = (state[sums.HALF] + 4095) >> 12
+        state[sums.REST] = -state[sums.HALF] & 4095
         state[sums.PER_NOW] = state[sums.PER]

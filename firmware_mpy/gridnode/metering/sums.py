@@ -16,11 +16,10 @@ CLIPPED, COUNT, SUM_V, SUM_I, VV, II, VI, DI = 10, 11, 12, 13, 14, 16, 18, 20
 # CROSSINGS: seen since the window began, with the one it began on; at the first and at LAST of them `gather` stops.
 # The newest lies behind sample CROSS_AT - 1, between the heights CROSS_LOW and CROSS_HIGH. ZERO_I: the current's mean.
 ZERO_I, CROSSINGS, LAST, CROSS_AT, CROSS_LOW, CROSS_HIGH = 22, 23, 24, 25, 26, 27
-# Half periods, for halves.Halves. LEFT: samples until this one ends. HALF: length of one, in 1/4096 samples. WHOLE: its
-# whole samples. PER, PER_MORE: 65536 / samples of such a half, and of one longer by a sample; PER_NOW: of this one.
+# Half periods, for halves.Halves. LEFT: samples until this one ends. HALF: length of one, in 1/4096 samples. REST: how
+# much of its last sample is the next one's. PER: 65536 / samples of one, PER_NOW: of this one.
 # BEFORE: VV and II as they were when it began. TOP: its samples of current at the converter's end.
-LEFT, HALF, REST, WHOLE, PER, PER_MORE, PER_NOW, TOP = 28, 29, 30, 31, 32, 33, 34, 35
-BEFORE, HALVES, HALF_V = 36, 40, 41
+LEFT, HALF, REST, PER, PER_NOW, TOP, BEFORE, HALVES, HALF_V = 28, 29, 30, 31, 32, 33, 34, 38, 39
 PLACES = 32  # halves that are kept
 HALF_I = HALF_V + PLACES
 BURST = HALF_I + PLACES  # samples whose products fit into one word; at least 1, as LEFT
@@ -38,8 +37,8 @@ def gather(voltage: ptr16, current: ptr16, past: ptr16, state: ptr32) -> int:  #
     k = int(state[0])
     first = k
     stop = int(state[1])
-    if stop > k + int(state[106]) - int(state[11]):
-        stop = k + int(state[106]) - int(state[11])
+    if stop > k + int(state[104]) - int(state[11]):
+        stop = k + int(state[104]) - int(state[11])
     place = int(state[2])
     quarter = int(state[3])
     zero = ((int(state[4]) & 0x3FFFF) ^ 0x20000) - 0x20000
@@ -52,7 +51,7 @@ def gather(voltage: ptr16, current: ptr16, past: ptr16, state: ptr32) -> int:  #
     left = int(state[28])
     while k < stop:
         begin = k
-        end = k + int(state[105])
+        end = k + int(state[103])
         if end > stop:
             end = stop
         if end > k + left:
@@ -81,7 +80,7 @@ def gather(voltage: ptr16, current: ptr16, past: ptr16, state: ptr32) -> int:  #
                 v = (clip if raw > 0 else 0 - clip) - zero
             if i >= clip or i <= 0 - clip:
                 state[10] = 1
-                state[35] = int(state[35]) + 1
+                state[33] = int(state[33]) + 1
                 i = clip if i > 0 else 0 - clip
             i -= zero_i
             sum_v += v
@@ -105,13 +104,13 @@ def gather(voltage: ptr16, current: ptr16, past: ptr16, state: ptr32) -> int:  #
         state[19] = int(state[19]) + (vi >> 16)
         state[20] = int(state[20]) + (di & 0xFFFF)
         state[21] = int(state[21]) + (di >> 16)
+        state[8] = v
+        state[9] = i
         left -= k - begin
         if left == 0:
             left = int(end_half(state))
     state[2] = place
     state[7] = armed
-    state[8] = v
-    state[9] = i
     state[11] = int(state[11]) + k - first
     state[28] = left
     return k
@@ -119,27 +118,31 @@ def gather(voltage: ptr16, current: ptr16, past: ptr16, state: ptr32) -> int:  #
 
 @micropython.viper
 def end_half(state: ptr32) -> int:
-    """Keep the mean squares of the half period that ends with this sample; return the samples of the next."""
-    count = int(state[40])
-    per = int(state[34])
+    """Keep the mean squares of the half period that ends within the last sample; return the samples of the next."""
+    count = int(state[38])
+    rest = int(state[30])
+    per = int(state[32])
     words = 0
     while words < 4:  # of the voltage, then of the current
-        low = (int(state[14 + words]) - int(state[36 + words])) & 0x3FFFFFFF
-        high = (int(state[15 + words]) - int(state[37 + words])) & 0x3FFFFFFF
-        mean = high * per + (((low >> 4) * per) >> 12)
-        if words and int(state[35]) > 1:  # what flowed is not known, but that it was more than can be measured
+        last = ((int(state[8 + (words >> 1)]) & 0x3FFFF) ^ 0x20000) - 0x20000
+        over = ((last * rest) >> 12) * last
+        low = int(state[14 + words]) - (over & 0xFFFF)
+        high = int(state[15 + words]) - (over >> 16)
+        # The low words may differ by less than nothing: they borrow from the high ones first.
+        more = (((low - int(state[34 + words]) + 0x10000) & 0x3FFFFFFF) >> 4) * per >> 12
+        mean = (((high - int(state[35 + words])) & 0x3FFFFFFF) - 1) * per + more
+        if words and int(state[33]) > 1:  # what flowed is not known, but that it was more than can be measured
             mean = 0x3FFFFFFF
-        state[41 + (count & 31) + (words << 4)] = mean
-        state[36 + words] = int(state[14 + words])
-        state[37 + words] = int(state[15 + words])
+        state[39 + (count & 31) + (words << 4)] = mean
+        state[34 + words] = low
+        state[35 + words] = high
         words += 2
-    state[35] = 0
-    state[40] = (count + 1) & 0x1FFFFFFF
-    rest = int(state[30]) + int(state[29])
-    state[30] = rest & 0xFFF
-    samples = rest >> 12
-    state[34] = int(state[32]) if samples == int(state[31]) else int(state[33])
-    return samples
+    state[33] = 0
+    state[32] = int(state[31])
+    state[38] = (count + 1) & 0x1FFFFFFF
+    need = int(state[29]) - rest + 4095
+    state[30] = 4095 - (need & 0xFFF)
+    return need >> 12
 
 
 @micropython.viper
@@ -147,7 +150,7 @@ def begin(state: ptr32):
     """Empty what a window has gathered; the half period in progress goes on."""
     place = 0
     while place < 4:
-        state[36 + place] = int(state[36 + place]) - int(state[14 + place])
+        state[34 + place] = int(state[34 + place]) - int(state[14 + place])
         place += 1
     place = 10
     while place < 22:

@@ -8,9 +8,10 @@ from array import array
 
 from gridnode.native import micropython, ptr16, ptr32
 
-# Places in `state`. LIMIT: mean square that trips, of counts as the window has them. SAMPLES: of half a period.
-# ZERO: the current's mean. FOUND: the sum of (squares >> 6) that tripped, until it has been taken.
-LIMIT, SAMPLES, ZERO, SLOT, FOUND = range(5)
+# Places in `state`. LIMIT: mean square that trips, of counts as the window has them. LENGTH: of half a period, in
+# 1/4096 samples: one word, as the interrupt may come between any two. ZERO: the current's mean. FOUND: the sum of
+# (squares >> 6) that tripped, until it has been taken.
+LIMIT, LENGTH, ZERO, SLOT, FOUND = range(5)
 
 
 @micropython.viper
@@ -19,19 +20,21 @@ def beyond(ring: ptr16, where: ptr32, state: ptr32) -> int:
     limit = int(state[0])
     if limit >= 0x10000000:  # more than any converter of 12 bits gives
         return 0
-    n = int(state[1])
+    n = (int(state[1]) + 4095) >> 12
+    rest = (n << 12) - int(state[1])  # how much of the last sample is not in the half period
     inputs = int(where[2])
     mask = int(where[3])
     zero = (((int(state[2]) & 0x3FFFF) ^ 0x20000) - 0x20000) + (inputs << 11)
     at = (int(where[1]) - n * inputs + int(state[3])) & mask
-    total = 0
-    k = 0
+    limit = (limit >> 6) + 1
+    total = height = k = 0
     while k < n:
         height = int(ring[at]) * inputs - zero
         total += (height * height) >> 6
         at = (at + inputs) & mask
         k += 1
-    if total <= ((limit >> 6) + 1) * n:
+    total -= (height * height >> 12) * rest >> 6
+    if total <= limit * n - ((limit >> 6) * rest >> 6):
         return 0
     state[4] = total
     return 1
@@ -57,7 +60,7 @@ class QuickTrip:
         state, window = self._state, self._window
         state[LIMIT] = limit
         state[ZERO] = window.current_mean
-        state[SAMPLES] = (window.halves.half_us * window.sample_rate_hz + 500_000) // 1_000_000
+        state[LENGTH] = window.halves.half_us * window.sample_rate_hz // 1000 * 4096 // 1000
 
     def look(self, ring, where):
         """The interrupt's part."""
@@ -68,4 +71,4 @@ class QuickTrip:
         """The mean square that has opened the coil since the last call, 0: none has."""
         total = self._state[FOUND]
         self._state[FOUND] = 0
-        return total * 8 // self._state[SAMPLES] * 8 if total else 0
+        return (total << 4) // (self._state[LENGTH] >> 8) << 6 if total else 0
