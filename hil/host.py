@@ -145,27 +145,33 @@ class Host:
 
     def command(self, contactor: int, target: str, hold_s: int = 0) -> Answer:
         """Ask for "open", "closed" or "reset"; the line is quiet before, so that the first byte leaves at once."""
+        return self._asked("outcome", schema.REQUEST, contactor, schema.TARGETS.index(target), hold_s)
+
+    def store_document(self, document: str, body: bytes) -> Answer:
+        """Have the node keep one of schema.DOCUMENTS."""
+        return self._asked("stored", schema.STORE, schema.DOCUMENTS.index(document), body)
+
+    def _asked(self, answer: str, kind: int, *fields: Any) -> Answer:
         session = self._session
-        assert session is not None and self.open, "no session to command in"
+        assert session is not None and self.open, "no session to ask in"
         self.bench.run(STEP_MS * MS)  # what was said before has left the line
         self._listen()
         self._commands += 1
         number, expires = self._commands, round(self.node_ms() + WITHIN_MS)
-        request = (number, contactor, schema.TARGETS.index(target), hold_s, expires)
         at, sent_ns, repeat_ns = len(self.heard), 0, 0
         end = self.bench.now_ns + (WITHIN_MS + RESEND_MS) * MS
         while self.bench.now_ns < end:
             if self.bench.now_ns >= repeat_ns:
                 repeat_ns = self.bench.now_ns + RESEND_MS * MS
-                session.request(*request)
+                session.ask(kind, number, *fields, expires)
                 sent_ns = sent_ns or self.bench.now_ns
                 self._speak()
             self.run(STEP_MS)
             for heard in self.heard[at:]:
-                if heard.name == "outcome" and heard.fields["command"] == number:
+                if heard.name == answer and heard.fields["command"] == number:
                     return _answer(sent_ns, heard)
             at = len(self.heard)
-        raise AssertionError(f"no outcome of command {number} within {WITHIN_MS} ms; the line told {self._summary()}")
+        raise AssertionError(f"no {answer} of command {number} within {WITHIN_MS} ms; the line told {self._summary()}")
 
     def _turn(self) -> None:
         self._listen()

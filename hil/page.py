@@ -56,6 +56,7 @@ GROUPS = (
             "air_command_worst_s",
         ),
     ),
+    ("Microworlds", ("world_ticks", "world_mutants", "world_heap_free_kb")),
     ("Load", ("load_minutes", "heap_free_kb", "heap_trend_kb", "cpu_percent", "loop_busy_percent")),
     ("Size and price", ("image_kb", "node_kb", "parts_eur", "computer_eur", "flash_s", "flash_mb")),
 )

@@ -54,7 +54,8 @@ class RadioHost:
         self._ring = KeyRing(bench.scratch / "keys")
         self._ring.save(NodeKeys(UNIT, bench.keys if keys is None else keys))
         self._chance = random.Random(1)  # noqa: S311 (repeatable, nothing secret)
-        self.chip = Sx1262Chip(Port(bench.channel, bench.channel.antenna("pi", x_m=AWAY_M)))
+        self.antenna = bench.channel.antenna("pi", x_m=AWAY_M)
+        self.chip = Sx1262Chip(Port(bench.channel, self.antenna))
         self._loop = asyncio.new_event_loop()
         self._hub: RadioHub | None = None
         self._came: list[int] = []

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import uvicorn
 
+from host_bridge.agent.worlds import WorldHost
 from host_bridge.config import Config, ConfigError, LinkConfig
 from host_bridge.dispatch import Dispatch
 from host_bridge.events import EventLog
@@ -59,6 +60,9 @@ class Bridge:
         self.dispatch = Dispatch(
             self.fleet, config.dispatch, self.events, self.store.save_command, self.store.update_command, self.keys
         )
+        self.worlds = WorldHost(
+            config.worlds_folder, self.fleet, self.dispatch, self.events, config.worlds.trusted, config.zone
+        )
         for transport in transports:
             self.fleet.add(transport)
         if config.radios:
@@ -66,14 +70,14 @@ class Bridge:
 
     async def serve(self, listener: socket.socket, stop: asyncio.Event) -> None:
         """Run everything; the page and the API are served on `listener`. Returns when `stop` is set."""
-        app = create_app(self.config, self.fleet, self.dispatch, self.store, self.events)
-        add_pages(app, self.config, self.fleet, self.dispatch, self.store, self.events)
+        app = create_app(self.config, self.fleet, self.dispatch, self.store, self.events, self.worlds)
+        add_pages(app, self.config, self.fleet, self.dispatch, self.store, self.events, self.worlds)
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1))
         await self.store.open()
         self.events.add("info", "bridge started", f"the bridge has started with {_listed(self.config)}")
         try:
             async with asyncio.TaskGroup() as group:
-                work = [group.create_task(self.store.run()), group.create_task(self.fleet.run())]
+                work = [group.create_task(each.run()) for each in (self.store, self.fleet, self.worlds)]
                 serving = group.create_task(server.serve([listener]))
                 waiting = group.create_task(stop.wait())
                 await asyncio.wait((serving, waiting), return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""The command line `gridnexus run|nodes|readings|watch|events|relay|plan|measure|...` and the tools for boards.
+"""The command line `gridnexus run|nodes|readings|watch|events|relay|plan|measure|world|...` and the tools for boards.
 
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage or configuration, 3 the bridge is not running.
 What each command does is in `commands`; the tools are the checkout's own, run as programs.
@@ -17,6 +17,7 @@ from host_bridge import __version__, commands
 from host_bridge.client import BridgeDown, BridgeError
 from host_bridge.config import ConfigError
 from host_bridge.times import duration_s, moment_ms
+from host_bridge.world_commands import options as world_options
 
 FAILED, USAGE, NOT_RUNNING, INTERRUPTED = 1, 2, 3, 130
 LEVELS = ("info", "warning", "error")
@@ -88,6 +89,7 @@ def build_parser() -> argparse.ArgumentParser:
         add(parsers)
     for add in (_add_calibrate, _add_export, _add_provision, _add_doctor):
         add(parsers)
+    world_options.add(parsers, _command, _above_zero, commands.node_names)
     for name in BOARD_TOOLS:
         _add_board_tool(parsers, name)
     return parser

@@ -1,5 +1,6 @@
 """HTTP client of a running bridge, for the command line: answers as plain dicts, errors in words."""
 
+import base64
 import ipaddress
 import os
 from pathlib import Path
@@ -115,6 +116,40 @@ class Bridge:
         """One channel's "harmonics", or the aggregate of "3 s" or "10 min"."""
         path = f"/api/nodes/{quote(node, safe='')}/measure"
         answer: Answer = self._ask(path, dict, channel=channel, span=span)
+        return answer
+
+    def worlds(self) -> list[Answer]:
+        """Every microworld that the bridge runs; see service/world_bodies.py."""
+        answer: list[Answer] = self._ask("/api/worlds", list)
+        return answer
+
+    def world(self, name: str, part: str = "", **params: int | str) -> Answer:
+        """One of them, or its "ticks", "spec" or "case"."""
+        path = f"/api/worlds/{quote(name, safe='')}"
+        answer: Answer = self._ask(f"{path}/{part}" if part else path, dict, **params)
+        return answer
+
+    def install_world(self, name: str, world: bytes, binding: Answer) -> Answer:
+        """Have the bridge run a world; how it stands then."""
+        return self._change("POST", name, json={"world": base64.b64encode(world).decode(), "binding": binding})
+
+    def swap_world(self, name: str, world: bytes, **how: Any) -> Answer:
+        """Let a newcomer run beside the world `name`; `how` as SwapRequest has it."""
+        return self._change("POST", name, "/swap", json={"world": base64.b64encode(world).decode(), **how})
+
+    def cancel_swap(self, name: str) -> Answer:
+        """Send the newcomer away that runs beside."""
+        return self._change("DELETE", name, "/swap")
+
+    def remove_world(self, name: str) -> Answer:
+        """Have the bridge stop and forget a world."""
+        return self._change("DELETE", name)
+
+    def _change(self, method: str, name: str, more: str = "", **how: Any) -> Answer:
+        response = self._send(method, f"/api/worlds/{quote(name, safe='')}{more}", timeout=COMMAND_TIMEOUT_S, **how)
+        answer = self._json(response)
+        if response.status_code not in (200, 201) or not isinstance(answer, dict):
+            raise self._error(response, answer)
         return answer
 
     def _ask(self, path: str, kind: type, **params: int | str) -> Any:

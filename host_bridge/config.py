@@ -5,6 +5,7 @@
     [store]             # how readings are kept
     [fleet]             # when a node counts as stale
     [dispatch]          # limits on commands
+    [worlds]            # whose microworlds run here: trusted, public keys besides this machine's own
     [[link]]            # one table per serial port: url, baud
     [[radio]]           # one table per LoRa gateway: url, region, channel, fastest, slowest, power_dbm, antenna_dbi,
                         # sync_word; of these a network's stations have region to slowest and sync_word in common
@@ -14,6 +15,7 @@ Nothing listens beyond loopback unless `web.host` says so. A relative state_dir 
 """
 
 import os
+import re
 import tomllib
 from dataclasses import dataclass, field, fields
 from datetime import UTC, tzinfo
@@ -24,6 +26,7 @@ from zoneinfo import ZoneInfo
 from gridnode.link.regions import REGIONS, Plan
 
 LARGEST = 2**31 - 1  # of any number here: beyond it a sleep or a deadline overflows
+PUBLIC_KEY = re.compile("ed25519:[0-9a-f]{64}")
 RADIO_URLS = ("spi:", "serial:", "air:")
 PLACES = (Path("gridnexus.toml"), Path("/etc/gridnexus/config.toml"))  # tried in this order
 
@@ -75,6 +78,11 @@ class DispatchConfig:
 
 
 @dataclass(slots=True)
+class WorldsConfig:
+    trusted: list[str] = field(default_factory=list)  # "ed25519:<64 hex>"; what this machine builds is trusted anyway
+
+
+@dataclass(slots=True)
 class LinkConfig:
     url: str = ""  # device path, /dev/serial/by-id/..., socket://host:port, rfc2217://host:port
     baud: int = 115200
@@ -102,6 +110,7 @@ class Config:
     store: StoreConfig = field(default_factory=StoreConfig)
     fleet: FleetConfig = field(default_factory=FleetConfig)
     dispatch: DispatchConfig = field(default_factory=DispatchConfig)
+    worlds: WorldsConfig = field(default_factory=WorldsConfig)
     links: list[LinkConfig] = field(default_factory=list)
     radios: list[RadioConfig] = field(default_factory=list)
 
@@ -129,6 +138,10 @@ class Config:
     def key_folder(self) -> Path:
         return self.bridge.state_dir / "keys"
 
+    @property
+    def worlds_folder(self) -> Path:
+        return self.bridge.state_dir / "worlds"
+
 
 _SECTIONS: dict[str, type] = {
     "bridge": BridgeConfig,
@@ -136,6 +149,7 @@ _SECTIONS: dict[str, type] = {
     "store": StoreConfig,
     "fleet": FleetConfig,
     "dispatch": DispatchConfig,
+    "worlds": WorldsConfig,
 }
 _SEVERAL: dict[str, type] = {"link": LinkConfig, "radio": RadioConfig}
 
@@ -189,7 +203,10 @@ def _section(kind: type, table: Any, where: str) -> Any:
         if key not in hints:
             raise ConfigError(f"{where}: unknown key {key}; known: {', '.join(f.name for f in fields(kind))}")
         wanted = str if hints[key] is Path else hints[key]
-        if type(value) is not wanted:
+        if wanted == list[str]:
+            if type(value) is not list or any(type(item) is not str for item in value):
+                raise ConfigError(f'{where}: {key} must be a list of texts, as ["..."]')
+        elif type(value) is not wanted:
             raise ConfigError(f"{where}: {key} must be of type {wanted.__name__}, not {type(value).__name__}")
     try:
         return kind(**{k: Path(v).expanduser() if hints[k] is Path else v for k, v in table.items()})
@@ -205,6 +222,9 @@ def _check(config: Config, where: str) -> None:
     if not config.web.host:  # an empty host would listen everywhere
         raise ConfigError(f'{where}: [web] host is empty; write "127.0.0.1", or "0.0.0.0" to listen everywhere')
     _check_timezone(config.bridge.timezone, where)
+    for public in config.worlds.trusted:
+        if not PUBLIC_KEY.fullmatch(public):
+            raise ConfigError(f'{where}: [worlds] trusted: {public[:80]!r}: write "ed25519:" and 64 hex digits')
     urls = [link.url for link in config.links]
     for number, link in enumerate(config.links, 1):
         _check_numbers(link, f"{where}: [[link]] {number}")

@@ -6,12 +6,14 @@ quantity that this meter cannot tell.
 Named tuples: a reading is made 80,000 times a second and goes to SQLite as it is.
 """
 
+import struct
 from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
 LIVE_TRAIL = 900  # (time_ms, active_power_mw) kept per node for the live chart: 15 minutes at 1 Hz
+WORLD_TICKS = 900  # the same of a world's ticks
 
 
 class Reading(NamedTuple):
@@ -150,6 +152,20 @@ class Vitals(NamedTuple):
     clock_known: bool
 
 
+class NodeTick(NamedTuple):
+    """One tick of the microworld that a node runs as bytecode, as the node told it; not each one arrives."""
+
+    plan_version: int  # of the plan that carries the world
+    number: int  # the first one since the node started the world is 1
+    time_ms: int  # Unix
+    fault: str  # of schema.FAULTS: why it was not run; "" if it was
+    record: bytes  # see schema.TICK
+
+    def words(self) -> tuple[int, ...]:
+        """The states before it, the inputs, and, where it was run, the outputs."""
+        return struct.unpack(f"<{len(self.record) // 4}i", self.record[: len(self.record) // 4 * 4])
+
+
 class StoreError(Exception):
     """The database cannot be used; the text says why and what to do."""
 
@@ -273,6 +289,7 @@ class NodeView:
     shown: dict[int, tuple[int, int]] = field(default_factory=dict)  # by channel: the highest that people have seen
     contactor_reports: dict[int, ContactorReport] = field(default_factory=dict)
     vitals: Vitals | None = None
+    world_ticks: deque[NodeTick] = field(default_factory=lambda: deque(maxlen=WORLD_TICKS))  # newest last
     live_trail: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=LIVE_TRAIL))
     counters: dict[str, int] = field(default_factory=dict)  # frames, readings, dropped frames by cause
 

@@ -21,7 +21,7 @@ from host_bridge.clock import WAITED_MS, NodeClock
 from host_bridge.decode import decode
 from host_bridge.keys import NodeKeys
 from host_bridge.loss import Loss
-from host_bridge.model import ContactorReport, LinkState, Live, NodeView, Record, Vitals
+from host_bridge.model import ContactorReport, LinkState, Live, NodeTick, NodeView, Record, Vitals
 from host_bridge.questions import Aggregate, Document, Gathering, Harmonics, Questions, Stored, is_answer
 from host_bridge.records import QUALITY, RecordReader
 from host_bridge.rivals import Rivals, in_words
@@ -253,14 +253,22 @@ class RemoteNode:
                 self._tell("name taken", in_words(view.name), view.name)
         elif is_answer(kind):
             self._questions.answered(m)
-        elif kind == schema.VITALS:
-            view.vitals = Vitals._make((m[1] + shift, *m[2:9], bool(m[9])))
+        elif kind in (schema.VITALS, schema.TICK):
+            self._state(m, shift)
         elif kind == schema.HELLO:
             self._hello(m, now_ms)
         elif kind == schema.FLOOR:
             self._gap(view.name, self.epoch, m[2])
             self._receiver().floor(m[2])
             self.session.acknowledge(CREDIT_BYTES)
+
+    def _state(self, m: list, shift: int) -> None:  # type: ignore[type-arg]
+        """How the node does, or its world."""
+        if m[0] == schema.VITALS:
+            self.view.vitals = Vitals._make((m[1] + shift, *m[2:9], bool(m[9])))
+        else:
+            fault = schema.FAULTS[m[4]] if m[4] else ""
+            self.view.world_ticks.append(NodeTick(m[1], m[2], m[3] + shift, fault, m[5]))
 
     def _record(self, m: list, shift: int) -> None:  # type: ignore[type-arg]
         kind, error_ms = m[0], self._error_ms

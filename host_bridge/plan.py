@@ -15,6 +15,7 @@
 The node's own reader (gridnode.node.plan) judges every document that leaves here.
 """
 
+import hashlib
 import re
 import tomllib
 from collections.abc import Sequence
@@ -67,14 +68,17 @@ def empty() -> bytes:
 def describe(body: bytes, contactors: Sequence[str], zone: tzinfo | None) -> list[str]:
     """What a document says, in lines for people. Raises PlanError when it is none for this node."""
     plan = _parsed(body, len(contactors))
-    if not plan.rows:
+    if not plan.rows and plan.world is None:
         return ["no plan: the node goes safe when no host holds a contactor"]
 
     def at(minute: int) -> str:
         return local((plan.from_unix_s + 60 * minute) * 1000, zone, "%Y-%m-%d %H:%M")
 
-    lines = [f"valid from {at(0)} until {local(plan.until_unix_s * 1000, zone, '%Y-%m-%d %H:%M')}"]
-    steps = list(zip(plan.prices[::2], plan.prices[1::2], strict=True))
+    until = f"from {at(0)} until {local(plan.until_unix_s * 1000, zone, '%Y-%m-%d %H:%M')}"
+    lines = ["valid " + (until if plan.until_unix_s else "always")]
+    if plan.world is not None:
+        lines.append(_world(plan.world))
+    steps = zip(plan.prices[::2], plan.prices[1::2], strict=True) if plan.rows else ()  # else they are the world's
     lines += [f"price {price / 1000:.3f} from {at(minute)}" for minute, price in steps]
     for start, duration, contactor, target, *condition in plan.rows:
         words = f"{contactors[contactor]} {schema.TARGETS[target]} from {at(start)} for {in_words(duration * 60_000)}"
@@ -83,6 +87,12 @@ def describe(body: bytes, contactors: Sequence[str], zone: tzinfo | None) -> lis
             words += f", and then while {_worded(condition[0], condition[2])}" if len(condition) > 2 else ""
         lines.append(words)
     return lines
+
+
+def _world(world: list[Any]) -> str:
+    """Which microworld it is: node_world.read tells more of it."""
+    role = "stands between the host's wish and its contactors" if world[0] else "acts while no host holds a contactor"
+    return f"a microworld {role}: bytecode sha256:{hashlib.sha256(world[1]).hexdigest()[:12]}, {len(world[1])} bytes"
 
 
 def _document(items: list[Any], contactors: int) -> bytes:

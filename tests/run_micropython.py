@@ -18,12 +18,14 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # Runs inside MicroPython: imports one module by its path, calls its tests, ends with a line of two counts.
 PROGRAM = """
+import gc
 import sys
 sys.path.append(sys.argv[1])
 module = __import__(sys.argv[2])
 passed = failed = 0
 for name in sorted(dir(module)):
     if name.startswith("test_") and callable(getattr(module, name)):
+        gc.collect()
         try:
             getattr(module, name)()
             passed += 1

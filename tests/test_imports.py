@@ -39,6 +39,10 @@ NODES |= {"host_bridge.rivals", "host_bridge.channels", "host_bridge.keys", "hos
 TERMINAL = STDLIB | BRIDGE | {"httpx", "rich", "argcomplete"}
 TERMINAL |= {"host_bridge.client", "host_bridge.terminal", "host_bridge.watch", "host_bridge.export"}
 
+# Microworlds are pure: what they are made from comes in as text and numbers.
+WORLD = PLAIN | {"hashlib", "json", "fractions", "tomllib", "importlib", "html", "platform", "random", "time"}
+WORLD |= {"host_bridge.microworld"}
+
 # A module's row is the longest name that it begins with. It may import what the row lists, whatever is below that,
 # and its siblings in the same package. `from PACKAGE import VERSION` comes with any module of that package.
 MAY_IMPORT = {
@@ -133,6 +137,21 @@ MAY_IMPORT = {
     "host_bridge.store": STDLIB | BRIDGE,
     "host_bridge.service": STDLIB | BRIDGE | {"host_bridge.keys", "fastapi", "starlette", "uvicorn", "pydantic"},
     "host_bridge.web": STDLIB | BRIDGE | {"nicegui", "fastapi", "starlette"},
+    "host_bridge.microworld": WORLD,
+    "host_bridge.microworld.wasm": WORLD | {"wasmtime"},
+    "host_bridge.microworld.bytecode": WORLD | {"gridnode.world"},  # the node's own machine runs it here too
+    "host_bridge.microworld.verify": WORLD | {"z3"},
+    "host_bridge.microworld.runtime": WORLD | {"ctypes", "numpy", "threading", "time", "wasmtime"},
+    "host_bridge.microworld.signing": WORLD | {"cryptography", "os", "pathlib", "secrets"},
+    "host_bridge.microworld.bundle": WORLD | {"cbor2", "os", "pathlib", "tempfile"},
+    "host_bridge.microworld.tick_log": WORLD | {"os", "pathlib", "zlib"},
+    "host_bridge.microworld.homes": WORLD | {"csv", "numpy", "os", "pathlib"},
+    "host_bridge.microworld.settle": WORLD | {"numpy"},
+    "host_bridge.microworld.shapley": WORLD | {"numpy", "random"},
+    "host_bridge.microworld.sweep": STDLIB | WORLD | {"numpy", "pyarrow", "rich"},
+    "host_bridge.agent": STDLIB
+    | BRIDGE
+    | {"host_bridge.dispatch", "host_bridge.fleet", "host_bridge.microworld", "host_bridge.market", "host_bridge.node"},
     "host_bridge.client": TERMINAL,
     "host_bridge.calibrate": TERMINAL
     | {"cbor2", "host_bridge.config", "gridnode.metering.calibration", "gridnode.wire"},

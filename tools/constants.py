@@ -68,11 +68,10 @@ def _constants(path: str, trees: Mapping[str, ast.Module], found: _Found) -> dic
     own = found[path] = {}
     tree = trees[path]
     folder = _Folder(path, trees, found)
-    stored = Counter(
-        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
-    )
-    stored.update(name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names)
-    stored.update(node.arg for node in ast.walk(tree) if isinstance(node, ast.arg))
+    nodes = list(ast.walk(tree))
+    stored = Counter(node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load))
+    stored.update(name for node in nodes if isinstance(node, ast.Global) for name in node.names)
+    stored.update(node.arg for node in nodes if isinstance(node, ast.arg))
     for statement in tree.body:
         if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
             for name, value in _assigned(statement.targets[0], statement.value, folder.value):

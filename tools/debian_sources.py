@@ -1,4 +1,4 @@
-"""Source packages of Debian trixie, on any Debian, fetched by apt from the mirror in the machine's own configuration.
+"""Packages of Debian trixie, on any Debian, fetched by apt from the mirror in the machine's own configuration.
 
 Signatures are checked against Debian's keyring; apt's lists and downloads stay in the folder of the build.
 """
@@ -36,6 +36,18 @@ def unpack(shop: Workshop, archives: Sequence[str]) -> None:
         shop.run(["tar", "-xf", str(packed), "-C", archive, "--strip-components=1"])
     for package in shop.folder.glob("*.deb"):
         shop.run(["dpkg-deb", "-x", str(package), "packages"])
+
+
+def unpack_whole(shop: Workshop, packages: Sequence[str], root: Path) -> None:
+    """Binary packages and all that they need, the C library included, as files below `root`. Raises NotHad."""
+    # As if nothing were installed; and of the system nothing is changed, so its lock is nobody's concern.
+    alone = ["-o", "Dir::State::status=/dev/null", "-o", "Debug::NoLocking=true"]
+    apt = [*_apt(shop.folder), *alone]
+    shop.run([*apt, "update"], environ=os.environ)
+    fetch = ["install", "--download-only", "--yes", "--no-install-recommends"]
+    shop.run([*apt, *fetch, *(f"{package}/{RELEASE}" for package in packages)], environ=os.environ)
+    for package in sorted((shop.folder / "apt" / "cache" / "archives").glob("*.deb")):
+        shop.run(["dpkg-deb", "-x", str(package), str(root)])
 
 
 def _apt(folder: Path) -> list[str]:

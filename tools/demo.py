@@ -9,6 +9,9 @@ The nodes run boards/unix (a process of this machine), or the firmware of a boar
 replayed (simulated); the records come every 5 s instead of every minute and an hour of the recording passes in a
 minute, so that there is something to see. With --radio the measured time begins when all homes have been heard: until
 then about two minutes pass, as a radio's purse of airtime is empty at its start.
+
+A microworld heats the water of one home. Measured, the demo swaps it for a good newcomer and then for a bad one, which
+is rolled back (not with --radio); else try that from the page of worlds: the spec is tools/heat_water.toml.
 """
 
 import argparse
@@ -18,7 +21,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
@@ -28,6 +31,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from host_bridge import client
 from tools import homes, judge
+from tools.demo_worlds import DemoWorlds
 from tools.emulated_node import EmulatedNode
 from tools.household import Household
 from tools.nodes import NodesError, UnixNode
@@ -41,6 +45,7 @@ BOARDS = {
     "rpi_pico_w": "emulated Raspberry Pi Picos W (emulated RP2040 without its radio, real MicroPython firmware)",
 }
 DEFAULT_PORT = 8080
+WORLDS_WITHIN_S = 60
 
 
 def exercise(bridge: client.Bridge, node: dict[str, Any]) -> list[dict[str, Any]]:
@@ -78,14 +83,36 @@ def run(options: argparse.Namespace, folder: Path, stack: ExitStack) -> dict[str
     metered = BOARDS[options.board]
     print(f"\n  {options.homes} homes, replayed (simulated), metered by {metered}. The page:", file=out)
     print(f"\n    {household.url}\n", file=out, flush=True)
+    worlds = DemoWorlds(household.config_file, folder, household.client)
+    first, last = household.nodes[0].name, household.nodes[-1].name
     if options.seconds is None:
-        print("  Ctrl-C ends it.", file=out)
+        worlds.install(last)
+        print(f"  A microworld heats the water of {last}: see Worlds, at the top of the page.", file=out)
+        print("  Ctrl-C ends it.", file=out, flush=True)
         while household.running:
             time.sleep(0.5)
         raise NodesError("a part has ended by itself:\n" + household.logs())
-    commands = watch(options, household.client, lambda bridge: exercise(bridge, bridge.nodes()[0]))
+    if first != last:
+        worlds.install(last)
+    swaps = perform(worlds, last, first == last)
+    commands = watch(options, household.client, lambda bridge: exercise(bridge, bridge.node(first)), swaps)
+    for _ in swaps:
+        time.sleep(0.2)
+    performed = worlds.figures()
     household.stop()
-    return judge.judge(household.database, household.journeys) | judge.of_commands(commands)
+    figures = judge.judge(household.database, household.journeys) | judge.of_commands(commands)
+    return figures | {"worlds": performed}
+
+
+def perform(worlds: DemoWorlds, node: str, install: bool) -> Iterator[None]:
+    """The swaps, step by step, WORLDS_WITHIN_S at most; with `install` the first world comes just before them."""
+    deadline = time.monotonic() + WORLDS_WITHIN_S
+    if install:
+        worlds.install(node)
+    for _ in worlds.perform():
+        if time.monotonic() > deadline:
+            return
+        yield
 
 
 def run_radio(options: argparse.Namespace, folder: Path, stack: ExitStack, out: TextIO) -> dict[str, Any] | None:
@@ -127,9 +154,12 @@ def _wait_heard(household: RadioHousehold, out: TextIO) -> float:
 
 
 def watch(
-    options: argparse.Namespace, bridge: client.Bridge, exercised: Callable[[client.Bridge], list[dict[str, Any]]]
+    options: argparse.Namespace,
+    bridge: client.Bridge,
+    exercised: Callable[[client.Bridge], list[dict[str, Any]]],
+    then: Iterator[None] | None = None,
 ) -> list[dict[str, Any]]:
-    """Let `seconds` pass, with commands a quarter of the way in; return those."""
+    """Let `seconds` pass, with commands a quarter of the way in, and after them steps of `then`; return the former."""
     commands: list[dict[str, Any]] = []
     begin = time.monotonic()
     columns = (TextColumn("  {task.description}"), BarColumn(), TimeRemainingColumn())
@@ -138,6 +168,8 @@ def watch(
         while (passed := time.monotonic() - begin) < options.seconds:
             if not commands and passed >= options.seconds / 4:
                 commands = exercised(bridge)
+            elif commands and then is not None:
+                next(then, None)
             kept = sum(node["counters"].get("readings", 0) for node in bridge.nodes())
             progress.update(task, completed=passed, description=f"{kept} readings")
             time.sleep(0.5)

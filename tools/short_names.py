@@ -11,7 +11,7 @@ import ast
 import builtins
 import string
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
 PACKAGE = "gridnode/"
 _LETTERS = string.ascii_lowercase
@@ -52,23 +52,27 @@ def long_names(sources: Mapping[str, bytes]) -> dict[str, dict[str, str]]:
 
 def _short(trees: Mapping[str, ast.Module]) -> dict[str, dict[str, str]]:
     """Path of each module of the package -> long name -> short name."""
-    shared = set().union(*(_shared(tree) for tree in trees.values()))
-    spread = Counter(name for tree in trees.values() for name in set(_names(tree)))
+    nodes = {path: list(ast.walk(tree)) for path, tree in trees.items()}
+    own = {path: _defined(tree, nodes[path]) for path, tree in trees.items()}
+    counts = {path: Counter(_names(found)) for path, found in nodes.items()}
+    shared = {name for path, tree in trees.items() for name in _shared(tree, nodes[path], own[path])}
+    spread = Counter(name for counted in counts.values() for name in counted)
     kept = shared | _OTHERS | {name for name, modules in spread.items() if modules > 1 and not _is_private(name)}
     new = [word for word in _WORDS.split() if word not in kept and word not in spread]
-    return {path: _short_names(tree, kept, new) for path, tree in trees.items() if path.startswith(PACKAGE)}
+    ours = [path for path in trees if path.startswith(PACKAGE)]
+    return {path: _short_names(own[path] - kept, counts[path], new) for path in ours}
 
 
 def _is_private(name: str) -> bool:
     return name.startswith("_") and not name.startswith("__") and name != "_"
 
 
-def _defined(tree: ast.Module) -> set[str]:
-    """What a module makes: functions, classes, attributes, variables."""
-    own = {each.name for each in ast.walk(tree) if isinstance(each, ast.FunctionDef | ast.ClassDef)}
-    own |= {each.attr for each in ast.walk(tree) if isinstance(each, ast.Attribute) and not _is_read(each)}
-    own |= {name for each in ast.walk(tree) if isinstance(each, ast.ClassDef) for name in _assigned(each)}
-    own |= {name for each in ast.walk(tree) if isinstance(each, ast.Global) for name in each.names}
+def _defined(tree: ast.Module, nodes: Sequence[ast.AST]) -> set[str]:
+    """What a module, whose `nodes` these are, makes: functions, classes, attributes, variables."""
+    own = {each.name for each in nodes if isinstance(each, ast.FunctionDef | ast.ClassDef)}
+    own |= {each.attr for each in nodes if isinstance(each, ast.Attribute) and not _is_read(each)}
+    own |= {name for each in nodes if isinstance(each, ast.ClassDef) for name in _assigned(each)}
+    own |= {name for each in nodes if isinstance(each, ast.Global) for name in each.names}
     return own | set(_assigned(tree))
 
 
@@ -78,11 +82,10 @@ def _assigned(scope: ast.Module | ast.ClassDef) -> Iterator[str]:
             yield from _stored(statement)
 
 
-def _shared(tree: ast.Module) -> Iterator[str]:
-    """Names that a module has of another one, or writes as a text."""
-    own = _defined(tree)
+def _shared(tree: ast.Module, nodes: Sequence[ast.AST], own: Set[str]) -> Iterator[str]:
+    """Names that a module has of another one, or writes as a text. `own`: what it makes itself."""
     local = {each.name for each in tree.body if isinstance(each, ast.ClassDef)}
-    for each in ast.walk(tree):
+    for each in nodes:
         if isinstance(each, ast.Attribute) and each.attr not in own:
             yield each.attr
         elif isinstance(each, ast.ImportFrom | ast.Import):
@@ -99,9 +102,9 @@ def _is_read(node: ast.Attribute | ast.Name) -> bool:
     return isinstance(node.ctx, ast.Load)
 
 
-def _names(node: ast.AST) -> Iterator[str]:
+def _names(nodes: Iterable[ast.AST]) -> Iterator[str]:
     """Every name in a piece of program, as often as it is there."""
-    for each in ast.walk(node):
+    for each in nodes:
         if isinstance(each, ast.Name):
             yield each.id
         elif isinstance(each, ast.Attribute):
@@ -126,10 +129,8 @@ def _fresh(prefix: str, taken: Set[str]) -> Iterator[str]:
                 yield prefix + first + last
 
 
-def _short_names(tree: ast.Module, kept: Set[str], new: Sequence[str]) -> dict[str, str]:
-    """Those that a module's own names get: of `new`, and when these are used up others."""
-    counts = Counter(_names(tree))
-    own = _defined(tree) - kept
+def _short_names(own: Set[str], counts: Mapping[str, int], new: Sequence[str]) -> dict[str, str]:
+    """Those that a module's `own` names get: of `new`, and when these are used up others."""
     wanted = sorted((name for name in own if not name.startswith("__") and name != "_"), key=lambda n: (-counts[n], n))
     return dict(zip(wanted, (*new, *_fresh("_", set(counts))), strict=False))
 
@@ -157,17 +158,18 @@ class _Parameters(ast.NodeTransformer):
         self._named = named
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        fresh = _fresh("", set(_names(node)))
-        again = Counter(each.arg for each in ast.walk(node) if isinstance(each, ast.arg))
-        bound = {name for inner in ast.walk(node) if isinstance(inner, _COMPREHENSIONS) for name in _stored(inner)}
-        bound |= {name for inner in ast.walk(node) if isinstance(inner, ast.Nonlocal) for name in inner.names}
-        bound |= {name for default in node.args.defaults for name in _names(default)}
+        nodes = list(ast.walk(node))
+        fresh = _fresh("", set(_names(nodes)))
+        again = Counter(each.arg for each in nodes if isinstance(each, ast.arg))
+        bound = {name for inner in nodes if isinstance(inner, _COMPREHENSIONS) for name in _stored(inner)}
+        bound |= {name for inner in nodes if isinstance(inner, ast.Nonlocal) for name in inner.names}
+        bound |= {name for default in node.args.defaults for name in _names(ast.walk(default))}
         short = {}
         for each in node.args.posonlyargs + node.args.args:
             name = each.arg
             if name not in ("self", *self._named) and again[name] == 1 and name not in bound and len(name) > 1:
                 short[name] = next(fresh)
-        for inner in ast.walk(node):
+        for inner in nodes:
             if isinstance(inner, ast.Name):
                 inner.id = short.get(inner.id, inner.id)
             elif isinstance(inner, ast.arg):

@@ -22,6 +22,7 @@ _LETTERS = {
     "event": "v",
     "document": "d",
     "span": "p",
+    "fault": "f",
 }
 
 _CODE = """
@@ -64,7 +65,7 @@ def check(message):
 
 def source() -> bytes:
     """The module's text."""
-    hidden = {"MESSAGES", "NAMES"}
+    hidden = {"MESSAGES", "NAMES", "FAULTS"}
     lines = ['"""Made of schema.py by tools/slim_schema.py."""', "from gridnode.wire import WireError"]
     for name, value in vars(schema).items():
         if name.isupper() and not name.startswith("_") and name not in hidden:

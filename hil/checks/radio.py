@@ -77,7 +77,7 @@ def _strangers(bench: LoraBench, host: RadioHost, other: Stranger, notes: Notebo
     names = [UNIT, bench.board["NAME"], *[spec["name"] for spec in named]]
     for _, data, _ in other.heard:
         assert not any(name.encode() in data for name in names), f"it can be read in the air: {data.hex()}"
-    down = [(at_ns, data, sf) for at_ns, data, sf in other.heard if mesh.header(data)[0]]
+    down = [(at_ns, data, sf) for at_ns, data, sf in other.heard if mesh.header(data)[0] and data in bench.had]
     old = [(data, sf) for at_ns, data, sf in down if bench.now_ns - at_ns > FORGETS_S * S]
     assert len(old) >= 3, "nothing was recorded that the node's link has forgotten"
     recorded = old[-3:] + [(data, sf) for _, data, sf in down[-2:]]

@@ -14,18 +14,34 @@ from host_bridge.service.documents import Documents
 from host_bridge.service.links import Links
 
 if TYPE_CHECKING:
+    from host_bridge.agent.worlds import WorldHost
     from host_bridge.dispatch import Dispatch
     from host_bridge.fleet import Fleet
     from host_bridge.store import Store
 
 
-def create_app(config: Config, fleet: "Fleet", dispatch: "Dispatch", store: "Store", events: EventLog) -> FastAPI:
-    """The API behind its guard. Raises ConfigError when the access token cannot be kept."""
+def create_app(
+    config: Config,
+    fleet: "Fleet",
+    dispatch: "Dispatch",
+    store: "Store",
+    events: EventLog,
+    worlds: "WorldHost | None" = None,
+) -> FastAPI:
+    """The API behind its guard; without `worlds` it has no routes for them.
+
+    Raises ConfigError when the access token cannot be kept.
+    """
     app = FastAPI(
         title="gridnexus", version=__version__, openapi_url="/api/openapi.json", docs_url=None, redoc_url=None
     )
     app.include_router(Documents(fleet, dispatch).router())
     app.include_router(Links(fleet).router())
+    if worlds is not None:
+        from host_bridge.agent.maker import Maker
+        from host_bridge.service.worlds import Worlds
+
+        app.include_router(Worlds(worlds, Maker(config.worlds_folder)).router())
     app.include_router(Api(config, fleet, dispatch, store, events).router())
     app.add_exception_handler(StoreError, store_unreadable)
     app.add_middleware(Guard, token=load_token(config.token_file), port=config.web.port)

@@ -1,5 +1,6 @@
 """The page for people: live power, energy today, switches, nodes and events, on NiceGUI."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from host_bridge.web.page import Page
 from host_bridge.web.today import Today
 
 if TYPE_CHECKING:
+    from host_bridge.agent.worlds import WorldHost
     from host_bridge.dispatch import Dispatch
     from host_bridge.fleet import Fleet
     from host_bridge.store import Store
@@ -21,19 +23,36 @@ HISTORY = 100  # messages kept for a tab whose link drops for a moment
 
 
 def add_pages(
-    app: FastAPI, config: Config, fleet: "Fleet", dispatch: "Dispatch", store: "Store", events: EventLog
+    app: FastAPI,
+    config: Config,
+    fleet: "Fleet",
+    dispatch: "Dispatch",
+    store: "Store",
+    events: EventLog,
+    worlds: "WorldHost | None" = None,
 ) -> None:
-    """Serve the page at / of `app`, which already has its guard. Once in a process: NiceGUI is global."""
+    """Serve the page at / of `app`, which already has its guard, and with `worlds` theirs at /worlds.
+
+    Once in a process: NiceGUI is global.
+    """
     today = Today(store, fleet.views, config.zone)
     style, script, drawings, icon = (_text(name) for name in ("page.css", "page.js", "page.svg", "icon.svg"))
 
-    @ui.page("/", title=config.bridge.name)
-    async def page(request: Request) -> None:
+    def begin(request: Request) -> str:
+        """What every page has; the colour scheme that was chosen."""
         ui.add_head_html(f"<style>{style}</style><script>{script}</script>")
         ui.add_body_html(drawings)
-        tab = Page(config, fleet.views, dispatch, store, events, today, fleet.airs)
+        return request.cookies.get("gridnexus_scheme", "auto")
+
+    @ui.page("/", title=config.bridge.name)
+    async def page(request: Request) -> None:
+        scheme = begin(request)
+        tab = Page(config, fleet.views, dispatch, store, events, today, fleet.airs, worlds is not None)
         await tab.load()
-        tab.build(request.cookies.get("gridnexus_scheme", "auto"))
+        tab.build(scheme)
+
+    if worlds is not None:
+        _add_world_page(config, fleet, events, worlds, begin)
 
     ui.run_with(
         app,
@@ -47,6 +66,21 @@ def add_pages(
         tailwind=False,
         show_welcome_message=False,
     )
+
+
+def _add_world_page(
+    config: Config, fleet: "Fleet", events: EventLog, worlds: "WorldHost", begin: Callable[[Request], str]
+) -> None:
+    from host_bridge.agent.maker import Maker
+    from host_bridge.web.node_worlds import NodeWorlds
+    from host_bridge.web.world_page import WorldPage
+
+    maker, on_nodes = Maker(config.worlds_folder), NodeWorlds(fleet)
+
+    @ui.page("/worlds", title=f"{config.bridge.name}: worlds")
+    async def world_page(request: Request) -> None:
+        scheme = begin(request)
+        WorldPage(config, fleet.views, events, worlds, maker, on_nodes).build(scheme)
 
 
 def _text(name: str) -> str:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from nicegui import ui
@@ -13,8 +12,9 @@ from host_bridge.events import EventLog
 from host_bridge.model import Air, Event, NodeView, StoreError
 from host_bridge.web.banner import Banner
 from host_bridge.web.charts import DayChart, LiveChart, bin_words, home_color
-from host_bridge.web.elements import Text, attribute, box, glyph, mark
+from host_bridge.web.elements import Text, box, glyph, mark
 from host_bridge.web.event_list import MOST_SHOWN, EventList
+from host_bridge.web.header import Header, Panel
 from host_bridge.web.homes import HomeCard, shape
 from host_bridge.web.link_map import LinkMap
 from host_bridge.web.node_table import NodeTable
@@ -26,16 +26,11 @@ if TYPE_CHECKING:
     from host_bridge.store import Store
 
 TICK_S = 1.0
-SCHEMES: dict[str, tuple[bool | None, str]] = {
-    "auto": (None, "Colours follow the system"),
-    "light": (False, "Light colours"),
-    "dark": (True, "Dark colours"),
-}
 
 
 class Page:
     """`views` are the fleet's; commands go through `dispatch`; `today` is shared by all tabs; `airs()` tells of
-    the radios."""
+    the radios. `has_worlds`: there is a page of microworlds."""
 
     def __init__(
         self,
@@ -46,61 +41,37 @@ class Page:
         events: EventLog,
         today: Today,
         airs: Callable[[], list[Air]],
+        has_worlds: bool = False,
     ) -> None:
         self._config, self._views, self._dispatch, self._zone = config, views, dispatch, config.zone
         self._store, self._events, self._today, self._airs = store, events, today, airs
+        self._has_worlds = has_worlds
         self._older_events: list[Event] = []
         self._cards: dict[str, HomeCard] = {}
 
     def build(self, scheme: str) -> None:
         """Lay out the page; `scheme` is auto, light or dark."""
-        self._header(scheme)
+        self._header = Header(self._config.bridge.name, scheme, "/", self._has_worlds)
         with box("main", "page"):
             self._banner = Banner()
             self._overview = Overview()
             self._homes = box("section", "homes", aria_label="Homes")
             self._empty = _EmptyHouse()
             with box("div", "charts") as self._charts:
-                with _Panel("Last ten minutes", "power per home"):
+                with Panel("Last ten minutes", "power per home"):
                     self._live_chart = LiveChart(self._zone)
-                with _Panel("Today", "") as today:
+                with Panel("Today", "") as today:
                     self._day_chart = DayChart(self._zone)
                 self._day_note = today.note
-            with _Panel("Radio links", "hops, margin and airtime") as links:
+            with Panel("Radio links", "hops, margin and airtime") as links:
                 self._map = LinkMap()
             self._links_panel, self._links_note = links.section, links.note
-            with _Panel("Nodes", "links, clocks and counters") as nodes:
+            with Panel("Nodes", "links, clocks and counters") as nodes:
                 self._nodes = NodeTable()
             self._nodes_panel = nodes.section
-            with _Panel("Events", "newest first"):
+            with Panel("Events", "newest first"):
                 self._event_list = EventList(self._zone)
         ui.timer(TICK_S, self.tick)
-
-    def _header(self, scheme: str) -> None:
-        dark = ui.dark_mode(SCHEMES.get(scheme, SCHEMES["auto"])[0])
-        with box("header", "top"):
-            Text("h1", self._config.bridge.name)
-            self._clock = Text("time", "", "clock")
-            button = box("button", "scheme", type="button")
-        names = list(SCHEMES)
-        chosen = scheme if scheme in SCHEMES else "auto"
-
-        def show(name: str) -> None:
-            button.clear()
-            with button:
-                glyph(f"scheme-{name}")
-            attribute(button, "aria-label", f"{SCHEMES[name][1]}; change")
-            attribute(button, "title", SCHEMES[name][1])
-
-        def turn() -> None:
-            nonlocal chosen
-            chosen = names[(names.index(chosen) + 1) % len(names)]
-            dark.value = SCHEMES[chosen][0]
-            ui.run_javascript(f"gridnexus.remember({chosen!r})")
-            show(chosen)
-
-        button.on("click", turn)
-        show(chosen)
 
     async def load(self) -> None:
         """Fetch what the event list shows from before the bridge started."""
@@ -114,7 +85,7 @@ class Page:
         arrived = [name for name, view in self._views.items() if name != view.link]  # those that have said who they are
         homes = {name: self._views[name] for name in sorted(arrived)}
         colors = {name: home_color(position) for position, name in enumerate(arrived)}
-        self._clock.show(datetime.now(self._zone).strftime("%a %d %b  %H:%M"))
+        self._header.tick(self._zone)
         self._banner.tick(self._store.health(), homes, now_ms, self._today.trouble)
         self._overview.tick(homes.values(), self._today.of_all(), now_ms)
         self._empty.tick(homes, list(self._views.values()))
@@ -149,23 +120,6 @@ class Page:
         card.element.move(target_index=position)
         self._cards[view.name] = card
         return card
-
-
-class _Panel:
-    """A titled part of the page; `note` is the small text beside the title."""
-
-    def __init__(self, title: str, note: str) -> None:
-        self.section = box("section", "card panel", aria_label=title)
-        with self.section, box("header"):
-            Text("h2", title)
-            self.note = Text("span", note, "note")
-
-    def __enter__(self) -> "_Panel":
-        self.section.__enter__()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.section.__exit__(*error)
 
 
 class _EmptyHouse:

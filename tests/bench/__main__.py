@@ -12,8 +12,9 @@ from pathlib import Path
 from tests.bench.figures import Figure, as_json, as_markdown, as_text, from_json
 from tools import setup_env
 
-NAMES = ("ingest", "fleet", "memory", "metering", "link", "radio")
-OF_BOARDS = ("metering", "link")  # need what boards need, which agrees with the peer of `ingest` on no cryptography
+NAMES = ("ingest", "fleet", "memory", "metering", "link", "radio", "microworld")
+# These need what boards need, which agrees with the peer of `ingest` on no cryptography.
+OF_BOARDS = ("metering", "link", "microworld")
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
 

@@ -23,6 +23,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_same_calls_give_the_same_edges_and_bytes_to_the_nanosecond():
     def life() -> tuple[list[Edge], list[tuple[int, bytes]], int]:
         with board(TOGGLE) as pico:
@@ -82,6 +83,7 @@ slow.write("a")
         assert data == b"a"
 
 
+@pytest.mark.slow
 def test_bytes_beyond_the_receive_fifo_are_lost_while_nobody_fetches_them():
     program = """
 state = machine.disable_irq()
@@ -103,6 +105,7 @@ say(len(_uart.read()))
         assert "receive FIFO full" in pico.log()
 
 
+@pytest.mark.slow
 def test_pin_is_its_pull_until_the_chip_drives_it():
     with board("time.sleep_ms(10)\nrelay = Pin(13, Pin.OUT, value=0)\ntime.sleep(1)", pulls={13: 1}) as pico:
         assert pico.level(13) == 1
@@ -113,6 +116,7 @@ def test_pin_is_its_pull_until_the_chip_drives_it():
         assert pico.edges(13)[-1] == Edge(pico.now_ns, 13, 1, False)
 
 
+@pytest.mark.slow
 def test_chip_sees_what_is_driven_outside():
     program = """
 button = Pin(22, Pin.IN, Pin.PULL_UP)
@@ -129,6 +133,7 @@ time.sleep(5)
         assert said(pico) == ["ready 1", "pressed 0"]
 
 
+@pytest.mark.slow
 def test_converter_takes_the_wave_at_the_time_of_the_conversion():
     program = """
 adc = machine.ADC(27)
@@ -148,6 +153,7 @@ say(taken)
     assert all(later - sooner == 10 for sooner, later in pairwise(taken))
 
 
+@pytest.mark.slow
 def test_sine_swings_as_far_as_its_amplitude_and_only_while_its_gate_is_high():
     program = """
 adc, gate = machine.ADC(26), Pin(15, Pin.OUT)
@@ -212,6 +218,7 @@ def test_failing_test_shows_the_boards_last_log(capfd):
     assert "power on" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_emulator_ends_with_its_parent(root):
     program = (
         "import sys; from tests.emulator.kit import board; "

@@ -135,11 +135,11 @@ class Bench:
         self._numbers += 2
         return self._numbers
 
-    def run(self, until_ms):
-        """Step every 10 ms up to node time `until_ms`; what was sent meanwhile."""
+    def run(self, until_ms, step_ms=10):
+        """Step up to node time `until_ms`; what was sent meanwhile."""
         before = len(self.link.sent)
         while self.now_ms < until_ms:
-            self.now_ms += 10
+            self.now_ms += step_ms
             self.node.step(self.now_ms)
         return self.link.sent[before:]
 
@@ -217,7 +217,7 @@ def test_registers_and_journal_are_saved_once_a_minute_and_when_the_supply_goes(
     for interval_s in (60, 900):  # the energy of a longer interval is saved on the way
         failing = []
         bench = Bench(records=200, interval_s=interval_s, failing=lambda failing=failing: bool(failing))
-        bench.run(200_000)
+        bench.run(200_000, step_ms=100)
         times = [now_ms for now_ms, _ in bench.ring.saved]
         assert len(times) == 3 and all(b - a >= 59_000 for a, b in [(times[0], times[1]), (times[1], times[2])]), times
         assert bench.ring.saved[-1][1][0][0] > 0
@@ -348,7 +348,7 @@ def test_records_of_the_time_without_a_host_follow_its_welcome_in_order():
 
 def test_a_long_backlog_does_not_hold_up_the_meter():
     bench = Bench(records=200)
-    bench.run(120_000)
+    bench.run(120_000, step_ms=100)
     assert len(bench.welcome(credit=1 << 20)) <= 3
 
 

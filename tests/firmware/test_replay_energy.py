@@ -64,7 +64,10 @@ def profile(tmp_path: Path) -> Path:
     return tmp_path / "day.profile"
 
 
-@pytest.mark.parametrize(("start_hour", "speed", "seconds"), [(5, 360, 100), (22, 60, 180), (12, 1, 60), (5, 3600, 7)])
+LONG = [pytest.param(*given, marks=pytest.mark.slow) for given in ((5, 360, 100), (22, 60, 180))]
+
+
+@pytest.mark.parametrize(("start_hour", "speed", "seconds"), [*LONG, (12, 1, 60), (5, 3600, 7)])
 def test_registers_hold_what_the_profile_carried(
     micropython: str, profile: Path, tmp_path: Path, start_hour: int, speed: int, seconds: int
 ) -> None:

@@ -74,6 +74,7 @@ def noting(seen, changes: Counter):
     return told
 
 
+@pytest.mark.slow
 def test_every_change_of_the_table_happens_in_this_world() -> None:
     changes: Counter = Counter()
     drive(60_000, changes)

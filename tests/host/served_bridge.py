@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import uvicorn
 
+from host_bridge.agent.worlds import WorldHost
 from host_bridge.config import Config
 from host_bridge.dispatch import Dispatch
 from host_bridge.events import EventLog
@@ -74,6 +75,8 @@ class ServedBridge:
         self.views = {view.name: view for view in views}
         self.airs = []  # of its radios
         self.asked = []
+        self.worlds_clock_ms = None  # set: it runs microworlds, by this clock, in `worlds`
+        self.worlds = None
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.config.web.port = free.getsockname()[1]
@@ -91,7 +94,10 @@ class ServedBridge:
         dispatch = Dispatch(
             fleet, self.config.dispatch, self.events, self.store.save_command, self.store.update_command, None
         )
-        app = create_app(self.config, fleet, dispatch, self.store, self.events)
+        if self.worlds_clock_ms is not None:
+            folder, clock = self.config.worlds_folder, lambda: self.worlds_clock_ms
+            self.worlds = WorldHost(folder, fleet, dispatch, self.events, clock_ms=clock)
+        app = create_app(self.config, fleet, dispatch, self.store, self.events, self.worlds)
         settings = uvicorn.Config(
             app, port=self.config.web.port, log_level="error", lifespan="off", timeout_graceful_shutdown=1
         )
@@ -101,6 +107,15 @@ class ServedBridge:
         while not self._server.started and self._thread.is_alive():
             time.sleep(0.01)
         return self
+
+    def tick(self, count=1):
+        """So many ticks of one second of its worlds, at once; nobody may be asking for anything meanwhile."""
+        for _ in range(count):
+            self.worlds_clock_ms += 1000
+            self.worlds.advance()
+            for view in self.views.values():
+                if view.live:
+                    view.live[0] = view.live[0]._replace(time_ms=time.time_ns() // 1_000_000)
 
     def stop(self):
         if self._server is not None:

@@ -25,6 +25,8 @@ raw_days = 7
 stale_after_s = 9
 [dispatch]
 max_hold_s = 60
+[worlds]
+trusted = ["ed25519:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"]
 [[link]]
 url = "/dev/ttyACM0"
 [[link]]
@@ -53,6 +55,8 @@ def test_every_section_is_read(tmp_path):
     assert (config.bridge.timezone, config.web.host, config.web.port) == ("Europe/Zurich", "0.0.0.0", 9000)
     assert (config.store.raw_days, config.store.minute_days) == (7, 400)
     assert (config.fleet.stale_after_s, config.dispatch.max_hold_s) == (9, 60)
+    assert config.worlds.trusted == ["ed25519:" + 4 * "0123456789abcdef"]
+    assert config.worlds_folder == Path("/var/lib/x/worlds")
     assert [(link.url, link.baud) for link in config.links] == [
         ("/dev/ttyACM0", 115200),
         ("socket://meter:4000", 9600),
@@ -78,6 +82,9 @@ def test_every_section_is_read(tmp_path):
         ('[bridge]\ntimezone = "../../etc"', "timezone"),
         ("[store]\nraw_days = -1", r"\[store\] raw_days must be above 0"),
         ("[store]\nraw_days = 99999999999999999999", "raw_days must be above 0 and at most"),
+        ('[worlds]\ntrusted = "ed25519:00"', r"trusted must be a list of texts"),
+        ("[worlds]\ntrusted = [5]", r"trusted must be a list of texts"),
+        ('[worlds]\ntrusted = ["ed25519:00"]', r"\[worlds\] trusted: 'ed25519:00': write .ed25519:. and 64 hex digits"),
         ("bridge = 3", r"\[bridge\]: must be a table"),
         ('[link]\nurl = "/dev/x"', r"write \[\[link\]\]"),
         ("link = [3]", r"\[\[link\]\] 1: must be a table"),

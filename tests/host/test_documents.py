@@ -277,7 +277,7 @@ def test_a_node_that_goes_while_it_is_noted_gets_nothing(go):
     [
         ({"node": "attic"}, 404, "attic"),
         ({"document": "diary"}, 422, "plan"),
-        ({"body": bytes(129)}, 422, "256"),
+        ({"body": bytes(schema.BLOB_MAX + 1)}, 422, str(2 * schema.BLOB_MAX)),
     ],
 )
 def test_what_no_node_could_keep_is_refused_here(go, asked, code, words):
@@ -288,7 +288,10 @@ def test_what_no_node_could_keep_is_refused_here(go, asked, code, words):
     go(course)
 
 
-@pytest.mark.parametrize(("document", "body", "words"), [("diary", b"", "plan, cal"), ("plan", bytes(129), "128 at")])
+@pytest.mark.parametrize(
+    ("document", "body", "words"),
+    [("diary", b"", "plan, cal"), ("plan", bytes(schema.BLOB_MAX + 1), f"{schema.BLOB_MAX} at")],
+)
 def test_the_dispatch_judges_what_programs_in_the_bridge_ask_too(go, document, body, words):
     async def course(door):
         command, stored = await door.dispatch.store("home-01", document, body, asked_by="test", reason="")

@@ -148,6 +148,15 @@ def test_what_is_no_reading_is_kept_or_shown_too(pair):
     assert pair.view.vitals is None  # of the session before
 
 
+def test_a_worlds_ticks_are_kept_as_they_come():
+    pair = Pair()
+    pair.open()
+    pair.says([schema.TICK, 3, 7, 8_000, 0, b"\x01\0\0\0\xfe\xff\xff\xff"], [schema.TICK, 3, 8, 9_000, 1, b""])
+    first, second = pair.view.world_ticks
+    assert first == (3, 7, UNIX_MS + 98_000, "", b"\x01\0\0\0\xfe\xff\xff\xff") and first.words() == (1, -2)
+    assert second[1:] == (8, UNIX_MS + 99_000, "input unknown", b"") and second.words() == ()
+
+
 def test_a_report_of_a_trip_gives_the_event_its_unit(pair):
     pair.open()
     tripped, cause = schema.STATES.index("tripped"), schema.CAUSES.index("over-current")

@@ -288,11 +288,12 @@ asyncio.run(go())
 """
 
 
-def test_kill_9_at_any_moment_loses_nothing_acknowledged(path, root):
-    """Five lives of a bridge, each killed while it writes; the next begins where the last said it was."""
+@pytest.mark.parametrize("lives", [2, pytest.param(5, marks=pytest.mark.slow)])
+def test_kill_9_at_any_moment_loses_nothing_acknowledged(path, root, lives):
+    """Lives of a bridge, each killed while it writes; the next begins where the last said it was."""
     chance = random.Random(11)
     acknowledged = set()
-    for _ in range(5):
+    for _ in range(lives):
         environment = {"PYTHONPATH": f"{root / 'firmware_mpy'}:{root}"}
         command = [sys.executable, "-c", WRITE_FOR_EVER, str(path)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as bridge:

@@ -106,7 +106,7 @@ def test_a_second_reader_on_the_port_is_told_and_disturbs_no_other(monkeypatch, 
 
         async with asyncio.timeout(10):
             while not await stealing():  # noqa: ASYNC110
-                await asyncio.sleep(0)
+                await asyncio.sleep(0.0002)
         for _ in range(200):
             await stealing()
             await asyncio.sleep(0.001)

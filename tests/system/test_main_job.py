@@ -14,7 +14,7 @@ from tools import judge
 from tools.nodes import ROOT
 
 FIGURES = {"nodes", "readings_stored", "lost", "duplicates", "energy_error_ppm"}
-FIGURES |= {"commands_applied", "commands_refused", "commands_unknown", "refusals"}
+FIGURES |= {"commands_applied", "commands_refused", "commands_unknown", "refusals", "worlds"}
 
 
 def test_a_home_is_metered_kept_shown_and_switched(system):
@@ -73,6 +73,9 @@ def test_a_measured_demo_prints_its_figures_as_one_object():
         assert figures["commands_applied"] >= 1 and figures["commands_refused"] >= 1
         assert len(figures["refusals"]) == figures["commands_refused"]
         assert any("min on time" in text for text in figures["refusals"])
+        worlds = figures["worlds"]
+        assert (worlds["swapped"], worlds["rolled_back"]) == (2, 1)  # the bad one came into charge, and went
+        assert any(text.startswith("world rolled back: heat_water: back from sha256:") for text in worlds["events"])
         assert demo.left() == []
 
 

@@ -55,7 +55,10 @@ def devkit(tmp_path):
     return kept(tmp_path, "ESP32_GENERIC", esp32_image())
 
 
-@pytest.mark.parametrize(("name", "program_bytes"), [("rpi_pico", 256), ("rpi_pico_w", 256), ("esp32_devkit", 32)])
+@pytest.mark.parametrize(
+    ("name", "program_bytes"),
+    [("rpi_pico", 256), pytest.param("rpi_pico_w", 256, marks=pytest.mark.slow), ("esp32_devkit", 32)],
+)
 def test_micropython_mounts_the_file_system_and_finds_every_file(tmp_path, name, program_bytes):
     path = tmp_path / "filesystem.img"
     path.write_bytes(build.filesystem(name, UNIT))
@@ -95,7 +98,10 @@ class Counted(UserContext):
         return super().read(cfg, block, off, size)
 
 
-@pytest.mark.parametrize(("name", "most_bytes"), [("rpi_pico", 6000), ("rpi_pico_lora", 6000), ("esp32_devkit", 2500)])
+@pytest.mark.parametrize(
+    ("name", "most_bytes"),
+    [("rpi_pico", 6000), pytest.param("rpi_pico_lora", 6000, marks=pytest.mark.slow), ("esp32_devkit", 2500)],
+)
 def test_little_is_read_to_find_a_module(name, most_bytes):
     """MicroPython looks four times for each of some sixty, at every start."""
     board = boards.load(name)
@@ -161,6 +167,7 @@ def test_a_source_that_cannot_be_compiled_is_named_with_its_line(source, words):
         build.filesystem("rpi_pico", UNIT, replace={CONTACTOR: source})
 
 
+@pytest.mark.slow
 def test_the_whole_file_system_is_made_fast_enough_to_be_made_often():
     command = "import time\nfrom tools import build\nbegan = time.process_time()\nbuild.filesystem('rpi_pico', None)\n"
     command += "print(time.process_time() - began)"

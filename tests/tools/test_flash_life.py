@@ -7,7 +7,8 @@ import pytest
 from gridnode.node import lasting
 from tools import boards, flash_life
 
-FLASHED = ["esp32_c3_devkit", "esp32_devkit", "rpi_pico", "rpi_pico_w"]
+ALIKE = [pytest.param(name, marks=pytest.mark.slow) for name in ("esp32_c3_devkit", "rpi_pico_w")]
+FLASHED = ["esp32_devkit", "rpi_pico", *ALIKE]
 
 
 @pytest.mark.slow

@@ -50,7 +50,7 @@ def site(monkeypatch):
     monkeypatch.delenv("GRIDNEXUS_OFFLINE", raising=False)
     monkeypatch.setattr(image_sources, "_unreachable", set())
     site = Site()
-    thread = threading.Thread(target=site.server.serve_forever)
+    thread = threading.Thread(target=site.server.serve_forever, args=(0.01,))
     thread.start()
     yield site
     site.server.shutdown()
@@ -65,7 +65,7 @@ def cache(tmp_path):
 
 def left_in(cache) -> list[str]:
     """What the cache's folder holds but locks, which stay."""
-    return sorted(path.name for path in cache._folder.iterdir() if path.suffix != ".lock")
+    return sorted(path.name for path in cache.folder.iterdir() if path.suffix != ".lock")
 
 
 @dataclasses.dataclass(frozen=True)

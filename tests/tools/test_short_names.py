@@ -51,7 +51,7 @@ def short(**modules):
 
 
 def names(text):
-    return {name for node in ast.walk(ast.parse(text)) for name in short_names._names(node)}
+    return set(short_names._names(ast.walk(ast.parse(text))))
 
 
 def test_own_names_get_short_ones_and_what_others_name_does_not():

@@ -63,7 +63,7 @@ def lines(pieces, reader):
 
 GOLDEN = """\
 00 node -> hello     wire_version=3 schema_digest={digest} node=home-1 board=unix firmware=0.1.0 boot_epoch=3 \
-reset_cause="power on" node_time=12.345 s boot_time=12.000 s node_session=987654321 receive_buffer=320 bytes \
+reset_cause="power on" node_time=12.345 s boot_time=12.000 s node_session=987654321 receive_buffer=400 bytes \
 journal_epoch=55555 oldest_sequence=0 next_sequence=17 interval=60 s max_hold=900 s channels=grid,pv \
 contactors=heater batch=0
 01 host => welcome   schema_digest={digest} node_session=987654321 host_session=424242 journal_epoch=55555 \
@@ -126,6 +126,9 @@ current_h9=0.000 A
 31 node -> aggregate session=987509979 command=7 reason=none channel=0 span="10 min" node_time=3600.000 s \
 active_power=1204.000 W reactive_power=-0.010 var apparent_power=1204.000 VA voltage_rms=230.100 V \
 current_rms=5.232 A frequency=49.987 Hz quality=good
+32 node -> tick      plan_version=4 tick=61 node_time=3667.000 s fault=none \
+record=010000003c00000001000000b4ffffff01000000
+33 node -> tick      plan_version=4 tick=62 node_time=3668.000 s fault="input unknown" record=
 """
 
 

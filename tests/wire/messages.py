@@ -7,7 +7,7 @@ HEAD = [schema.WIRE_VERSION, schema.digest()]
 PLAN = b"\x85\x01\x1a\x69\x55\xb9\x00\x1a\x69\x57\x0a\x80\x84\x00\x18\xfa\x19\x02\xd0\x19\x01\x4a"
 PLAN += b"\x86\x18\x78\x18\x3c\x00\x01\x01\x18\xfa"
 TYPICAL = (
-    [schema.HELLO] + HEAD + ["home-1", "unix", "0.1.0", 3, "power on", 12345, 12000, 987654321, 320, 55555, 0, 17]
+    [schema.HELLO] + HEAD + ["home-1", "unix", "0.1.0", 3, "power on", 12345, 12000, 987654321, 400, 55555, 0, 17]
     + [60, 900, ["grid", "pv"], ["heater"], 0],
     [schema.WELCOME, schema.digest(), 987654321, 424242, 55555, 9, 5, 4096],
     [schema.CALL, 424242],
@@ -41,6 +41,9 @@ TYPICAL = (
     [schema.HARMONICS, 987509979, 8, 16, 9, 0, 0, 0] + [0] * 18,
     [schema.WANT, 55555, 40, (1 << 29) + 5],
     [schema.AGGREGATE, 987509979, 7, 0, 0, 1, 3600000, 1204000, -10, 1204000, 230100, 5232, 49987, 0],
+    # Tick 61 of a world with two states, two inputs, one output; and one that was not run.
+    [schema.TICK, 4, 61, 3667000, 0, b"\x01\0\0\0\x3c\0\0\0\x01\0\0\0\xb4\xff\xff\xff\x01\0\0\0"],
+    [schema.TICK, 4, 62, 3668000, 1, b""],
 )  # fmt: skip
 
 

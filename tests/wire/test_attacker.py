@@ -180,7 +180,12 @@ MUTANTS = {
 }
 
 
-@pytest.mark.parametrize("name", MUTANTS)
+TAKES_LONG = "a nonce for each session"
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name == TAKES_LONG)) for name in MUTANTS]
+)
 def test_a_check_that_is_taken_away_is_missed(name, monkeypatch):
     take_away, link = MUTANTS[name]
     witness = watched(monkeypatch)

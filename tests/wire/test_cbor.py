@@ -137,8 +137,8 @@ def test_the_schema_bounds_names_texts_and_bytes():
         schema.check(hello[:index] + [good] + hello[index + 1 :])
         assert refuses(schema.check, hello[:index] + [bad] + hello[index + 1 :])
     store = [schema.STORE, 1, 2, 0]
-    schema.check(store + [b"b" * 128, 5])
-    for body in (b"b" * 129, "text", None, []):
+    schema.check(store + [b"b" * schema.BLOB_MAX, 5])
+    for body in (b"b" * (schema.BLOB_MAX + 1), "text", None, []):
         assert refuses(schema.check, store + [body, 5])
     for message in (None, [], [True, 1], [99], ["ack"], {}):
         assert refuses(schema.check, message)

@@ -119,7 +119,7 @@ def test_every_reading_once_every_command_at_most_once(monkeypatch, tmp_path, to
     print(hostile.figures(world))
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", [*range(8), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(8, 20))])
 def test_short_journals_with_a_restart_every_second(monkeypatch, tmp_path, seed):
     asyncio.run(_run(monkeypatch, tmp_path, seed, 200, hostile.WILD)).check()
 

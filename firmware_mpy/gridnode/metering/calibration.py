@@ -2,7 +2,7 @@
 
     [1, steps_16th, [voltage_ppm, current_ppm, phase_mdeg, power_offset_mw, current_offset_ma], ...one for each channel]
 
-All integers; 0 is nominal. The wire carries it as deterministic CBOR (`wire.cbor`), 128 bytes at most.
+All integers; 0 is nominal. The wire carries it as deterministic CBOR (`wire.cbor`), 176 bytes at most.
 """
 
 FORMAT = 1

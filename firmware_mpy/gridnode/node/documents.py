@@ -4,12 +4,13 @@ Each is an A/B pair of files: a power cut leaves the new document or the old one
 can be undone.
 """
 
+import gc
 import hashlib
 
-from gridnode.metering import calibration
 from gridnode.node.pair import Pair
-from gridnode.node.plan import Plan
 from gridnode.wire import cbor, schema
+
+LATER_MS = 2000  # without a host that has had its first reading
 
 
 class Documents:
@@ -52,7 +53,7 @@ class Documents:
             self._kept[document] = _parted(pair.read())
             if not body:
                 self._takers[document](self._kept[document][1] or None)
-        except ValueError:
+        except (ValueError, MemoryError):
             return self._refused(document, "bad document")
         except OSError:
             return self._refused(document, "flash fault")
@@ -75,19 +76,88 @@ def digest(body: bytes) -> bytes:
 
 def make_documents(folder: str, node, meter, channels: list) -> Documents:
     """Those kept in `folder`: the plan is taken by `node`, the calibration by `meter` and its channels."""
-
-    def take_plan(body):
-        node.plan = Plan.parse(body, len(node.contactors)) if body else None
+    plans = _Plans(node, channels)
 
     def take_calibration(body):
-        nominal = [()] * len(channels)
-        step_16ths, gains = calibration.parse(cbor.decode(body), len(channels)) if body else (0, nominal)
+        step_16ths, gains = 0, [()] * len(channels)
+        if body:
+            from gridnode.metering import calibration
+
+            step_16ths, gains = calibration.parse(cbor.decode(body), len(channels))
         meter.step_16ths = step_16ths
         for channel, gain in zip(channels, gains):
             channel.window.calibrate(*gain)
 
     pairs = [Pair(folder + "/" + name + ".") for name in schema.DOCUMENTS[:2]]
-    return Documents(pairs, [take_plan, take_calibration])
+    documents = Documents(pairs, [plans.take, take_calibration])
+    plans.at_boot = False
+    return documents
+
+
+class _Plans:
+    """Puts a plan into the place of the node's. A world takes a tenth of a second to load: at a boot it comes after the
+    first reading, and until it is there nothing closes."""
+
+    def __init__(self, node, channels: list):
+        self._node = node
+        self._channels = channels
+        self.at_boot = True
+        self._waiting: list = None  # [body, when it is due at the latest] + the contactors' own conditions
+
+    def take(self, body):
+        node, channels = self._node, self._channels
+        if self.at_boot and body and body[1:2] == b"\x02":  # its format: see node.plan
+            self._wait(body)
+            return
+        plan = controller = None
+        if body:
+            from gridnode.node.plan import Plan
+
+            plan = Plan.parse(body, len(node.contactors))
+        if plan and plan.world is not None:
+            if node.controller and node.controller.body == body:
+                return  # it goes on where it is
+            if not node.controller:
+                gc.collect()  # what is loaded needs room in one piece
+            from gridnode.node.controller import Controller
+
+            controller = Controller(body, plan, node, channels)
+        self._wait_no_more()
+        if node.controller:
+            node.controller.end()
+        node.plan, node.controller, node.follow = plan, controller, None
+        if controller:
+            node.follow = controller.step
+            controller.begin()
+        elif plan:
+            node.follow = lambda now_ms: plan.follow(node, channels[0].window, now_ms)
+
+    def _wait(self, body):
+        node = self._node
+        node.follow = self._follow
+        self._waiting = [body, None] + [contactor.interlocked for contactor in node.contactors]
+        for contactor in node.contactors:
+            contactor.interlocked = _always
+
+    def _wait_no_more(self):
+        if self._waiting:
+            for contactor, own in zip(self._node.contactors, self._waiting[2:]):
+                contactor.interlocked = own
+            self._waiting = None
+
+    def _follow(self, now_ms):
+        waiting = self._waiting
+        waiting[1] = waiting[1] or now_ms + LATER_MS
+        if self._node.settled or now_ms >= waiting[1]:
+            self._node.follow = None
+            try:
+                self.take(waiting[0])
+            except (ValueError, MemoryError):  # another firmware wrote it
+                self._wait_no_more()
+
+
+def _always() -> bool:
+    return True
 
 
 def _parted(payload) -> tuple:

@@ -18,7 +18,6 @@ PLAN_EVERY_MS = 1_000
 QUIET_MS = 500  # since the last command
 UNSAVED_MOST = 40  # records: the journal keeps 48 in RAM
 KEY = schema.DOCUMENTS.index("key")
-PLAN_HOLD_MS = 5_000  # of the plan's own lease: renewed while the plan wants it
 
 
 class Identity:
@@ -66,6 +65,8 @@ class Node:
         self.lasting = None  # a Lasting
         self._documents = None  # a Documents, once there is need of it
         self.plan = None
+        self.follow = None  # does what the plan wants, now (ms)
+        self.controller = None  # a Controller, while the plan has a world
         self.clock = Clock()
         self._meter = meter
         self._channels = channels
@@ -120,8 +121,9 @@ class Node:
         for contactor in self.contactors:
             contactor.protect(now_ms)
         if now_ms >= self._plan_due_ms:
-            self._plan_due_ms = now_ms + PLAN_EVERY_MS
-            self._follow(now_ms)
+            self._plan_due_ms = now_ms - now_ms % PLAN_EVERY_MS + PLAN_EVERY_MS
+            if self.follow:
+                self.follow(now_ms)
             if self._spare_slot and self._calm(now_ms):
                 self._forget_key()
         self._report.step(now_ms)
@@ -139,18 +141,6 @@ class Node:
             if not length:
                 return
             self._link.send(self.channel.packet, length, self.session.urgent)
-
-    def _follow(self, now_ms: int):
-        """What the plan wants, where nobody else holds the contactor; without a clock or a plan it wants nothing."""
-        if self.plan is None or self.clock.offset_ms is None:
-            return
-        first = self._channels[0].window
-        measured = first.active_power_mw, first.frequency_mhz, first.voltage_rms_mv
-        for index, contactor in enumerate(self.contactors):
-            closed = contactor.state == "closed"
-            wish = self.plan.wish(index, now_ms + self.clock.offset_ms, measured, closed)
-            if wish:
-                contactor.plan(wish, PLAN_HOLD_MS, now_ms)
 
     @property
     def settled(self) -> bool:
@@ -216,7 +206,10 @@ class Node:
         self._commanded_ms = now_ms
         contactor = self.contactors[index]
         hold_ms = min(hold_s, self._max_hold_s + 1) * 1000  # still refused, and small
-        reason, wait_ms = contactor.request(schema.TARGETS[target], hold_ms, now_ms)
+        if self.controller and not target and self.controller.keeps(index):
+            reason, wait_ms = "min on time", 0
+        else:
+            reason, wait_ms = contactor.request(schema.TARGETS[target], hold_ms, now_ms)
         self._report.contactor(index, now_ms)
         return reason, schema.STATES.index(contactor.state), contactor.hold_remaining_ms(now_ms), wait_ms
 

@@ -5,7 +5,7 @@ from gridnode.wire import schema
 
 LIVE_EVERY_MS = 1000
 VITALS_EVERY_MS = 60_000
-RECEIVE_BYTES = 320  # that each of our links holds until they are read
+RECEIVE_BYTES = 400  # that each of our links holds until they are read
 GOOD_AFTER_MS = 10_000  # so long nothing must be wrong before a reading is told to be good again
 _TOLD = ~schema.SHORT_WINDOW  # bits of quality that are worth an event
 _TRIPS = schema.CAUSES[6:11]  # over-current .. under-frequency

@@ -13,7 +13,7 @@ from gridnode.wire.session import CALL_EVERY_MS, PING_AGAIN_MS, PING_EVERY_MS, d
 
 # The longest frame of each, where a session has 30 bits, the number of a command 32, and what is not surely known is
 # known to a minute.
-REQUEST_ROOM, PING_ROOM, STORE_ROOM = 68, 57, 172
+REQUEST_ROOM, PING_ROOM, STORE_ROOM = 68, 57, 220
 HAILS_MAX = 4  # waiting to be sent
 BUFFER_MIN = STORE_ROOM + 2 * PING_ROOM  # a node that says it has less is taken at this
 _ANSWERS = (schema.OUTCOME, schema.STORED, schema.DOCUMENT, schema.HARMONICS, schema.AGGREGATE)

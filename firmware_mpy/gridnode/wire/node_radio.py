@@ -101,7 +101,7 @@ class NodeRadio:
     def live(self, message: list):
         """Offer a best-effort message: a contactor's when it has changed and each hour, vitals each few hours."""
         kind = message[0]
-        if not self.open or kind == schema.LIVE:
+        if not self.open or kind == schema.LIVE or kind == schema.TICK:
             return
         told = self._told.get((kind, message[1] if kind == schema.CONTACTOR else 0))
         if told:

@@ -189,7 +189,7 @@ class NodeSession:
         if self._live:
             self._live_next = False
             self.live_sent = True
-            return channel.message(self._live.pop(next(iter(self._live))))
+            return channel.message(self._live.pop(min(self._live)))  # readings first
         return 0
 
     def _greeting(self, now_ms) -> int:

@@ -6,8 +6,9 @@ is added here and nowhere else. Field types:
     uint    0 .. 2^63-1          uint?   uint or null (this meter cannot tell)
     int     -2^63+1 .. 2^63-1    int?    int or null
     bytes   at most 32 bytes     text    at most 32 bytes of UTF-8
-    blob    at most 128 bytes    texts   at most 8 of text
-    state, target, cause, result, reason, event, document, span     index into STATES, TARGETS, ... (state? may be null)
+    blob    at most 176 bytes    texts   at most 8 of text
+    state, target, cause, result, reason, event, document, span, fault     index into STATES, TARGETS, ... (state? may
+    be null)
 
 A message travels as one flat CBOR array: [id, field, field, ...].
 Longer than other modules because the table is one.
@@ -25,6 +26,7 @@ EVENT, CLOCK, SKIPPED, VITALS = 15, 16, 17, 18
 STORE, STORED, FETCH, DOCUMENT = 19, 20, 21, 22
 MEASURE, HARMONICS, AGGREGATE = 23, 24, 25
 WANT = 26
+TICK = 27
 
 STATES = ("open", "closed", "tripped", "locked out")  # the last two are open: until a retry, until somebody resets
 TARGETS = ("open", "closed", "reset")  # reset ends a lock-out
@@ -81,6 +83,13 @@ EVENTS = (
 )
 DOCUMENTS = ("plan", "calibration", "key")  # a key is only stored: nobody is told it again
 SPANS = ("3 s", "10 min")  # of IEC 61000-4-30
+FAULTS = (  # why a microworld's tick was not run
+    "none",  # it was
+    "input unknown",  # the node cannot tell it now: not measured yet, no clock
+    "input out of range",
+    "assumption broken",
+    "not in force",  # before its plan begins, behind its end, or without a clock to tell
+)
 # Bits of `quality`: why a figure deserves less trust. 0 is good.
 NO_VOLTAGE, CLIPPED, SHORT_WINDOW = 1, 2, 4
 OPEN_INPUT = 8  # nothing is connected there, or its wire is broken
@@ -336,6 +345,19 @@ MESSAGES = {
         )
         + _QUANTITIES,
     ),
+    # Best effort, at each tick of the microworld that the node runs: what is needed to run the same tick elsewhere.
+    TICK: (
+        "tick",
+        (
+            ("plan_version", "uint"),  # of the plan that carries the world
+            ("tick", "uint"),  # the first one after the world's start is 1
+            ("node_time_ms", "uint"),
+            ("fault", "fault"),
+            # 32-bit integers, the lowest byte first: states before the tick, inputs; outputs where there is no fault.
+            # Empty: the inputs are not known.
+            ("record", "blob"),
+        ),
+    ),
     # Of a node that sends its records in batches: which are missing. Batch g holds records g * batch .. + batch - 1.
     WANT: (
         "want",
@@ -356,12 +378,13 @@ NAMES = {
     "event": EVENTS,
     "document": DOCUMENTS,
     "span": SPANS,
+    "fault": FAULTS,
 }
 
 RELIABLE = (REGISTERS, INTERVAL, SWITCHED, EVENT, CLOCK, SKIPPED)
 
 INT_MAX = (1 << 63) - 1
-TEXT_MAX, TEXTS_MAX, BLOB_MAX = 32, 8, 128
+TEXT_MAX, TEXTS_MAX, BLOB_MAX = 32, 8, 176
 
 
 def _lines():
