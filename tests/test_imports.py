@@ -40,8 +40,11 @@ TERMINAL = STDLIB | BRIDGE | {"httpx", "rich", "argcomplete"}
 TERMINAL |= {"host_bridge.client", "host_bridge.terminal", "host_bridge.watch", "host_bridge.export"}
 
 # Microworlds are pure: what they are made from comes in as text and numbers.
-WORLD = PLAIN | {"hashlib", "json", "fractions", "tomllib", "importlib", "html", "platform", "random", "time"}
-WORLD |= {"host_bridge.microworld"}
+WORLD = PLAIN | {"array", "ast", "difflib", "fractions", "graphlib", "hashlib", "html", "importlib", "json", "platform"}
+WORLD |= {"random", "time", "tomllib", "host_bridge.microworld"}
+
+# What people see and ask of the worlds that run.
+AGENTS = {"host_bridge.agent", "host_bridge.microworld", "host_bridge.node_world"}
 
 # A module's row is the longest name that it begins with. It may import what the row lists, whatever is below that,
 # and its siblings in the same package. `from PACKAGE import VERSION` comes with any module of that package.
@@ -92,7 +95,9 @@ MAY_IMPORT = {
     "gridnode.node.segments": {"os", "gridnode.node"},
     "gridnode.node.journal": {"binascii", "os", "struct", "array", "gridnode.wire", "gridnode.node"},
     "gridnode.node.block": {"binascii", "struct", "array", "gridnode.wire", "gridnode.native", "gridnode.node"},
-    "gridnode.node.documents": {"hashlib", "gridnode.wire", "gridnode.metering", "gridnode.node"},
+    "gridnode.world": {"array", "gridnode.native"},
+    "gridnode.node.controller": {"gridnode.wire", "gridnode.node", "gridnode.world"},
+    "gridnode.node.documents": {"gc", "hashlib", "gridnode.wire", "gridnode.metering", "gridnode.node"},
     "gridnode.node.node": {"os", "gridnode.wire", "gridnode.node"},
     "gridnode.node": {"gridnode.wire", "gridnode.metering", "gridnode.switching", "gridnode.link"},
     "gridnode.update": {"gridnode.wire", "gridnode.metering", "gridnode.switching", "gridnode.link", "hashlib", "os"},
@@ -135,23 +140,33 @@ MAY_IMPORT = {
         "host_bridge.node",
     },
     "host_bridge.store": STDLIB | BRIDGE,
-    "host_bridge.service": STDLIB | BRIDGE | {"host_bridge.keys", "fastapi", "starlette", "uvicorn", "pydantic"},
-    "host_bridge.web": STDLIB | BRIDGE | {"nicegui", "fastapi", "starlette"},
+    "host_bridge.service": STDLIB
+    | BRIDGE
+    | AGENTS
+    | {"host_bridge.keys", "fastapi", "starlette", "uvicorn", "pydantic"},
+    "host_bridge.web": STDLIB | BRIDGE | AGENTS | {"nicegui", "fastapi", "starlette"},
     "host_bridge.microworld": WORLD,
     "host_bridge.microworld.wasm": WORLD | {"wasmtime"},
     "host_bridge.microworld.bytecode": WORLD | {"gridnode.world"},  # the node's own machine runs it here too
     "host_bridge.microworld.verify": WORLD | {"z3"},
-    "host_bridge.microworld.runtime": WORLD | {"ctypes", "numpy", "threading", "time", "wasmtime"},
+    "host_bridge.microworld.runtime": WORLD | {"ctypes", "numpy", "threading", "wasmtime", "weakref"},
+    "host_bridge.microworld.study": STDLIB | WORLD | {"numpy", "pyarrow"},
+    "host_bridge.microworld.catalogue": WORLD | {"pathlib"},
+    "host_bridge.microworld.check_apart": STDLIB | WORLD,
+    "host_bridge.microworld.on_disk": WORLD | {"os", "pathlib"},
     "host_bridge.microworld.signing": WORLD | {"cryptography", "os", "pathlib", "secrets"},
     "host_bridge.microworld.bundle": WORLD | {"cbor2", "os", "pathlib", "tempfile"},
     "host_bridge.microworld.tick_log": WORLD | {"os", "pathlib", "zlib"},
-    "host_bridge.microworld.homes": WORLD | {"csv", "numpy", "os", "pathlib"},
-    "host_bridge.microworld.settle": WORLD | {"numpy"},
-    "host_bridge.microworld.shapley": WORLD | {"numpy", "random"},
-    "host_bridge.microworld.sweep": STDLIB | WORLD | {"numpy", "pyarrow", "rich"},
     "host_bridge.agent": STDLIB
     | BRIDGE
     | {"host_bridge.dispatch", "host_bridge.fleet", "host_bridge.microworld", "host_bridge.market", "host_bridge.node"},
+    "host_bridge.node_world": PLAIN
+    | BRIDGE
+    | {"hashlib", "gridnode.node.plan", "gridnode.node.controller", "gridnode.wire", "gridnode.world"}
+    | {"host_bridge.agent", "host_bridge.microworld", "host_bridge.plan"},
+    "host_bridge.node_ticks": PLAIN | BRIDGE | {"gridnode.wire", "host_bridge.microworld"},
+    "host_bridge.world_commands": TERMINAL
+    | {"host_bridge.agent", "host_bridge.microworld", "host_bridge.node_world", "host_bridge.plan", "numpy"},
     "host_bridge.client": TERMINAL,
     "host_bridge.calibrate": TERMINAL
     | {"cbor2", "host_bridge.config", "gridnode.metering.calibration", "gridnode.wire"},

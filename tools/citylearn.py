@@ -1,4 +1,4 @@
-"""CityLearn's 17 homes over a year as the folder of CSVs that host_bridge.microworld.homes reads.
+"""CityLearn's 17 homes over a year as the folder of CSVs that host_bridge.microworld.study.homes reads.
 
     python -m tools.citylearn [--folder DIR]
 
@@ -18,8 +18,8 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from host_bridge.microworld.homes import HomesError as FolderError
-from host_bridge.microworld.homes import read
+from host_bridge.microworld.study.homes import HomesError as FolderError
+from host_bridge.microworld.study.homes import read
 from tools import homes
 
 _FORMAT = 2  # part of the folder's name: raise it when what is written changes

@@ -17,14 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from host_bridge.microworld import auction, bytecode, catalogue, coalition, shapley, spec, trial, wasm
-from host_bridge.microworld.forecast import Battery, foresight_mct
-from host_bridge.microworld.homes import Homes, read
-from host_bridge.microworld.homes import HomesError as FolderError
+from host_bridge.microworld import bytecode, catalogue, spec, wasm
 from host_bridge.microworld.program import Program
-from host_bridge.microworld.settle import WH_MCT, Settled, alone_micro, permille
-from host_bridge.microworld.sweep import sweep
-from host_bridge.microworld.variations import Plan, split
+from host_bridge.microworld.study import auction, coalition, shapley, trial
+from host_bridge.microworld.study.forecast import Battery, foresight_mct
+from host_bridge.microworld.study.homes import Homes, read
+from host_bridge.microworld.study.homes import HomesError as FolderError
+from host_bridge.microworld.study.settle import WH_MCT, Settled, alone_micro, permille
+from host_bridge.microworld.study.sweep import sweep
+from host_bridge.microworld.study.variations import Plan, split
 from host_bridge.microworld.verify import Case, verify
 from tools import citylearn, setup_env, world_sheets, worlds_tables
 from tools.homes import HomesError

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from host_bridge.microworld.settle import ratio
+from host_bridge.microworld.study.settle import ratio
 
 # What shared/design/FIELD_NOTES.md found for the 17 homes: thousandths, alone and pooled.
 CITED = (

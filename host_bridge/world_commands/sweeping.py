@@ -8,12 +8,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from host_bridge.microworld import homes, spec, sweep_table
-from host_bridge.microworld.feeds import FeedError
+from host_bridge.microworld import spec
 from host_bridge.microworld.runtime import WorldFault
-from host_bridge.microworld.spec_error import SpecError
-from host_bridge.microworld.sweep import Row, standings, sweep
-from host_bridge.microworld.variations import Plan, SweepError
+from host_bridge.microworld.spec.spec_error import SpecError
+from host_bridge.microworld.study import homes, sweep_table
+from host_bridge.microworld.study.feeds import FeedError
+from host_bridge.microworld.study.sweep import Row, standings, sweep
+from host_bridge.microworld.study.variations import Plan, SweepError
 from host_bridge.world_commands import chosen, tables
 
 DONE, FAILED, BEST = 0, 1, 10

@@ -14,12 +14,12 @@ from host_bridge.microworld import reference, tick_log
 from host_bridge.microworld.bundle import SUFFIX
 from host_bridge.microworld.program import Program, Quantity
 from host_bridge.microworld.runtime import Sandbox, Shape, WorldFault
-from host_bridge.microworld.spec_error import SpecError
+from host_bridge.microworld.spec.spec_error import SpecError
 from host_bridge.world_commands import chosen, tables
 from host_bridge.world_commands.making import progress
 
 if TYPE_CHECKING:
-    from host_bridge.microworld.feeds import Lanes
+    from host_bridge.microworld.study.feeds import Lanes
 
 DONE, FAILED = 0, 1
 MOST_ROWS = 1_000_000
@@ -133,9 +133,9 @@ def _named(quantities: Sequence[Quantity], values: Sequence[int]) -> Row:
 
 def _homes(args: Namespace, program: Program, module: bytes) -> int:
     """Every home of the folder, a lane each: what was computed, and what energy costs by it."""
-    from host_bridge.microworld import homes
-    from host_bridge.microworld.feeds import Lanes
     from host_bridge.microworld.runtime import Batch
+    from host_bridge.microworld.study import homes
+    from host_bridge.microworld.study.feeds import Lanes
 
     with progress(f"{program.name} over the homes of {args.homes}"):
         lanes = Lanes.alone(homes.read(args.homes))
@@ -158,7 +158,7 @@ def _homes(args: Namespace, program: Program, module: bytes) -> int:
 
 def _of_home(program: Program, lanes: "Lanes", number: int, outputs: Any) -> Row:
     """Least, mean and greatest of each output; where it charges a battery, the bill with it and without."""
-    from host_bridge.microworld.settle import cost_micro
+    from host_bridge.microworld.study.settle import cost_micro
 
     row: Row = {"home": lanes.homes.names[number]}
     for place, quantity in enumerate(program.outputs):

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from host_bridge.microworld import catalogue, spec
-from host_bridge.microworld.homes import read
 from host_bridge.microworld.program import Program
-from host_bridge.microworld.sweep import sweep
-from host_bridge.microworld.variations import Plan
+from host_bridge.microworld.study.homes import read
+from host_bridge.microworld.study.sweep import sweep
+from host_bridge.microworld.study.variations import Plan
 from tests.bench.figures import Figure
 from tools import citylearn, setup_env
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from host_bridge.microworld import catalogue, spec
-from host_bridge.microworld.homes import Homes
+from host_bridge.microworld.study.homes import Homes
 
 CHEAP, DEAR = 22_000, 54_000
 

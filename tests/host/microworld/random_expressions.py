@@ -33,6 +33,4 @@ def wider(number, truth):
 
 NUMBER, TRUTH = grown(3)
 EITHER = st.one_of(NUMBER, TRUTH)
-ENVIRONMENT = st.fixed_dictionaries(
-    {**{name: VALUES for name in NUMBERS}, **{name: st.integers(0, 1) for name in BOOLS}}
-)
+ENVIRONMENT = st.fixed_dictionaries({**dict.fromkeys(NUMBERS, VALUES), **{name: st.integers(0, 1) for name in BOOLS}})

@@ -7,9 +7,10 @@ import re
 import numpy as np
 import pytest
 
-from host_bridge.microworld import auction, catalogue, reference, wasm
+from host_bridge.microworld import catalogue, reference, wasm
 from host_bridge.microworld.program import Program
-from host_bridge.microworld.settle import alone_micro
+from host_bridge.microworld.study import auction
+from host_bridge.microworld.study.settle import alone_micro
 from host_bridge.microworld.verify import Case
 from tests.host.microworld.homes_kit import catalogue_spec, made_homes
 from tools import world_sheets, worlds, worlds_tables
@@ -85,7 +86,7 @@ def test_the_results_are_of_todays_worlds():
 
 @pytest.mark.slow
 def test_one_command_gives_the_results_again(tmp_path):
-    from host_bridge.microworld.homes import read
+    from host_bridge.microworld.study.homes import read
     from tools import citylearn
 
     results, _ = worlds.run(read(citylearn.folder()), lambda text: None)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import tools.homes
-from host_bridge.microworld.homes import HomesError, read
+from host_bridge.microworld.study.homes import HomesError, read
 from tests.host.microworld.homes_kit import made_homes, write
 from tools import citylearn
 
@@ -87,7 +87,7 @@ def test_no_text_no_file_no_homes(tmp_path):
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path, monkeypatch):
     folder = write(made_homes(), tmp_path)
-    monkeypatch.setattr("host_bridge.microworld.homes._MOST_BYTES", 100)
+    monkeypatch.setattr("host_bridge.microworld.study.homes._MOST_BYTES", 100)
     with pytest.raises(HomesError, match="more than 100 bytes"):
         read(folder)
 

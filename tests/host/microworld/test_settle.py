@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from host_bridge.microworld import trial
-from host_bridge.microworld.feeds import FEEDS, FeedError, Lanes
-from host_bridge.microworld.forecast import (
+from host_bridge.microworld.study import trial
+from host_bridge.microworld.study.feeds import FEEDS, FeedError, Lanes
+from host_bridge.microworld.study.forecast import (
     Battery,
     before_dear,
     expected_wh,
@@ -16,7 +16,7 @@ from host_bridge.microworld.forecast import (
     terminal_wh,
     worths,
 )
-from host_bridge.microworld.settle import cost_micro, permille, ratio, settle
+from host_bridge.microworld.study.settle import cost_micro, permille, ratio, settle
 from tests.host.microworld.homes_kit import CHEAP, DEAR, catalogue_spec, made_homes
 
 

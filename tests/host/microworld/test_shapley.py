@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from host_bridge.microworld import coalition, shapley
+from host_bridge.microworld.study import coalition, shapley
 from tests.host.microworld.homes_kit import catalogue_spec, made_homes
 
 GAMES = st.integers(1, 6).flatmap(

@@ -4,12 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from host_bridge.microworld import claims, declared, syntax, units
 from host_bridge.microworld import spec as spec_module
-from host_bridge.microworld.expression import show
 from host_bridge.microworld.program import PREFIXES, Const, Name, Op, names
 from host_bridge.microworld.reference import evaluate, in_ranges, step
-from host_bridge.microworld.spec import SpecError, read, template
+from host_bridge.microworld.spec import SpecError, claims, declared, read, syntax, template, units
+from host_bridge.microworld.spec.expression import show
 from tests.host.microworld.test_spec_errors import GOOD
 
 SMALL = """\

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from host_bridge.microworld import sweep_table, trial
-from host_bridge.microworld.sweep import CHUNK, ranked, standings, sweep
-from host_bridge.microworld.variations import Plan, SweepError, split
+from host_bridge.microworld.study import sweep_table, trial
+from host_bridge.microworld.study.sweep import CHUNK, ranked, standings, sweep
+from host_bridge.microworld.study.variations import Plan, SweepError, split
 from tests.host.microworld.homes_kit import catalogue_spec, made_homes, write
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -85,7 +85,7 @@ def test_any_number_of_workers_gives_the_same(tmp_path):
 
 def test_a_finished_sweep_is_only_read(tmp_path, monkeypatch):
     rows, told = sweep(plan(), tmp_path), []
-    monkeypatch.setattr("host_bridge.microworld.sweep.Runner", None)
+    monkeypatch.setattr("host_bridge.microworld.study.sweep.Runner", None)
     assert sweep(plan(), tmp_path, progress=lambda done, of: told.append((done, of))) == rows and told == [(30, 30)]
 
 
@@ -107,8 +107,8 @@ def test_a_sweep_that_was_killed_goes_on(tmp_path):
     program = f"""
 import sys
 from pathlib import Path
-from host_bridge.microworld.homes import read
-from host_bridge.microworld.sweep import sweep
+from host_bridge.microworld.study.homes import read
+from host_bridge.microworld.study.sweep import sweep
 from tests.host.microworld.test_sweep import plan
 sweep(plan(400, read(Path({str(homes)!r}))), Path({str(tmp_path / "out")!r}), workers=1,
       progress=lambda done, of: print(done, flush=True))
@@ -120,7 +120,7 @@ sweep(plan(400, read(Path({str(homes)!r}))), Path({str(tmp_path / "out")!r}), wo
         while done < 2 * CHUNK:
             done = int(child.stdout.readline())
         child.send_signal(signal.SIGKILL)
-    from host_bridge.microworld.homes import read
+    from host_bridge.microworld.study.homes import read
 
     its, told = plan(400, read(homes)), []
     rows = sweep(its, tmp_path / "out", progress=lambda done, of: told.append(done))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from host_bridge.microworld.homes import Whole
+from host_bridge.microworld.study.homes import Whole
 
 DAY = 24
 _STEPS = 4  # levels of the dynamic programme within a band

@@ -3,8 +3,8 @@
 from functools import reduce
 
 from host_bridge.microworld.program import Const, Expr, Name, Op
-from host_bridge.microworld.spec_error import ExpressionError, SpecError
-from host_bridge.microworld.syntax import ROW, SHOWN, SIGNS, Node, Reader
+from host_bridge.microworld.spec.spec_error import ExpressionError, SpecError
+from host_bridge.microworld.spec.syntax import ROW, SHOWN, SIGNS, Node, Reader
 
 
 def build(node: Node, args: tuple[Expr, ...]) -> Expr:

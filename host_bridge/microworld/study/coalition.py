@@ -5,11 +5,11 @@ from collections.abc import Iterable
 import numpy as np
 
 from host_bridge.microworld import wasm
-from host_bridge.microworld.feeds import Lanes
-from host_bridge.microworld.homes import Homes
 from host_bridge.microworld.program import Program
 from host_bridge.microworld.runtime import Batch, Shape
-from host_bridge.microworld.settle import WH_MCT, cost_micro
+from host_bridge.microworld.study.feeds import Lanes
+from host_bridge.microworld.study.homes import Homes
+from host_bridge.microworld.study.settle import WH_MCT, cost_micro
 
 TOGETHER = 64  # coalitions in one batch
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from host_bridge.microworld import wasm
-from host_bridge.microworld.feeds import FeedError, Lanes
-from host_bridge.microworld.homes import Homes, Whole
 from host_bridge.microworld.program import Program
 from host_bridge.microworld.runtime import Batch, Shape
-from host_bridge.microworld.settle import Settled, alone_micro, settle
+from host_bridge.microworld.study.feeds import FeedError, Lanes
+from host_bridge.microworld.study.homes import Homes, Whole
+from host_bridge.microworld.study.settle import Settled, alone_micro, settle
 
 HOUR_S = 3600
 DAY_HOURS = 24

@@ -11,8 +11,8 @@ from itertools import product
 from random import Random
 from typing import Any
 
-from host_bridge.microworld.homes import Homes
 from host_bridge.microworld.spec import Spec
+from host_bridge.microworld.study.homes import Homes
 
 HARDWARE = ("capacity", "most", "efficiency")  # what a home has, not how it is run: varied only when asked for
 MOST_WORLDS = 1_000_000

@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from host_bridge.microworld import wasm
-from host_bridge.microworld.feeds import Lanes
 from host_bridge.microworld.on_disk import write_whole
 from host_bridge.microworld.program import Program
 from host_bridge.microworld.runtime import Batch, Module, Shape
-from host_bridge.microworld.settle import cost_micro, permille, priced_micro
-from host_bridge.microworld.trial import charge_place, is_shared
-from host_bridge.microworld.variations import Plan, SweepError, Variation
+from host_bridge.microworld.study.feeds import Lanes
+from host_bridge.microworld.study.settle import cost_micro, permille, priced_micro
+from host_bridge.microworld.study.trial import charge_place, is_shared
+from host_bridge.microworld.study.variations import Plan, SweepError, Variation
 
 CHUNK = 25  # variations of one profile that are done, or lost, together
 _PLAN = "sweep.json"

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from host_bridge.microworld.forecast import Battery, before_dear, expected_wh, hours_until, worths
-from host_bridge.microworld.homes import Homes, Whole
 from host_bridge.microworld.program import Program, Quantity
+from host_bridge.microworld.study.forecast import Battery, before_dear, expected_wh, hours_until, worths
+from host_bridge.microworld.study.homes import Homes, Whole
 
 WEEK = 7
 DEAR_MCT = 30_000

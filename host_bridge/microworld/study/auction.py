@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from host_bridge.microworld import wasm
-from host_bridge.microworld.feeds import DEAR_MCT
-from host_bridge.microworld.forecast import hours_until
-from host_bridge.microworld.homes import Homes, Whole
 from host_bridge.microworld.program import Program
 from host_bridge.microworld.runtime import Batch, Module, Shape
-from host_bridge.microworld.settle import WH_MCT, Grid, cost_micro
+from host_bridge.microworld.study.feeds import DEAR_MCT
+from host_bridge.microworld.study.forecast import hours_until
+from host_bridge.microworld.study.homes import Homes, Whole
+from host_bridge.microworld.study.settle import WH_MCT, Grid, cost_micro
 
 EIGHTHS_TO_STORE = 2  # up to this price bids to store are good
 EIGHTHS_OF_STOCK = 6  # from this price on offers from stock are good

@@ -7,8 +7,8 @@ from fractions import Fraction
 from functools import reduce
 
 from host_bridge.microworld.program import PREFIXES
-from host_bridge.microworld.spec_error import ExpressionError
-from host_bridge.microworld.units import ATOMS
+from host_bridge.microworld.spec.spec_error import ExpressionError
+from host_bridge.microworld.spec.units import ATOMS
 
 # The most characters, parentheses and calls within each other, and operators within each other (a + b + c has two).
 WRITTEN = (4000, 30, 60)

@@ -7,9 +7,9 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from host_bridge.microworld.on_disk import write_whole
-from host_bridge.microworld.settle import ratio
-from host_bridge.microworld.sweep import Row
-from host_bridge.microworld.variations import SweepError
+from host_bridge.microworld.study.settle import ratio
+from host_bridge.microworld.study.sweep import Row
+from host_bridge.microworld.study.variations import SweepError
 
 WIDTH, HEIGHT, EDGE = 720, 540, 60
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#7f7f7f", "#000000")  # Okabe and Ito's
