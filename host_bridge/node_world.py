@@ -22,8 +22,8 @@ from typing import Any
 from gridnode.node import controller as node_controller
 from gridnode.node import plan as node_plan
 from gridnode.wire import cbor, schema
+from host_bridge.microworld.language import units
 from host_bridge.microworld.program import Program, Quantity
-from host_bridge.microworld.spec import units
 from host_bridge.model import NodeView
 
 # By the word of a source: its number on the node, and what the node's figure counts.

@@ -96,7 +96,7 @@ MAY_IMPORT = {
     "gridnode.node.journal": {"binascii", "os", "struct", "array", "gridnode.wire", "gridnode.node"},
     "gridnode.node.block": {"binascii", "struct", "array", "gridnode.wire", "gridnode.native", "gridnode.node"},
     "gridnode.world": {"array", "gridnode.native"},
-    "gridnode.node.controller": {"gridnode.wire", "gridnode.node", "gridnode.world"},
+    "gridnode.node.controller": {"gridnode.wire", "gridnode.node", "gridnode.switching", "gridnode.world"},
     "gridnode.node.documents": {"gc", "hashlib", "gridnode.wire", "gridnode.metering", "gridnode.node"},
     "gridnode.node.node": {"os", "gridnode.wire", "gridnode.node"},
     "gridnode.node": {"gridnode.wire", "gridnode.metering", "gridnode.switching", "gridnode.link"},

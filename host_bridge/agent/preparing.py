@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from host_bridge.microworld import bundle, signing
 from host_bridge.microworld.bundle import Bundle, BundleError
+from host_bridge.microworld.language.spec_error import SpecError
 from host_bridge.microworld.program import Program
 from host_bridge.microworld.runtime import Module, Sandbox, WorldFault
-from host_bridge.microworld.spec.spec_error import SpecError
 
 if TYPE_CHECKING:
     from host_bridge.microworld.verify.case import Case

@@ -7,8 +7,8 @@ from datetime import datetime, tzinfo
 from itertools import pairwise
 from typing import Any
 
+from host_bridge.microworld.language import units
 from host_bridge.microworld.program import INT_MAX, INT_MIN, Quantity
-from host_bridge.microworld.spec import units
 from host_bridge.model import LinkState, NodeView
 
 # A quantity of Live: what its number counts.

@@ -6,9 +6,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from host_bridge.microworld import bytecode, spec, wasm
+from host_bridge.microworld.language.spec_error import SpecError
 from host_bridge.microworld.program import Program
 from host_bridge.microworld.spec import Spec
-from host_bridge.microworld.spec.spec_error import SpecError
 
 if TYPE_CHECKING:
     from host_bridge.microworld.verify import Case

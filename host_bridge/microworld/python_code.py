@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from types import CodeType, FunctionType
 from typing import Any
 
+from host_bridge.microworld.language.fold import towards_zero
 from host_bridge.microworld.program import Const, Expr, Name
-from host_bridge.microworld.spec.fold import towards_zero
 
 BINARY: dict[str, ast.operator] = {"add": ast.Add(), "sub": ast.Sub(), "mul": ast.Mult()}
 BINARY |= {"and": ast.BitAnd(), "or": ast.BitOr()}

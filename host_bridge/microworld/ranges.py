@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
 
+from host_bridge.microworld.language.expression import show
+from host_bridge.microworld.language.fold import calculate
 from host_bridge.microworld.program import COMPARISON, INT_MAX, INT_MIN, LOGIC, Const, Expr, Name, Op, Program, names
-from host_bridge.microworld.spec.expression import show
-from host_bridge.microworld.spec.fold import calculate
 
 Interval = tuple[int, int]
 BOOL: Interval = (0, 1)

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+from host_bridge.microworld.language.expression import show
+from host_bridge.microworld.language.fold import calculate
 from host_bridge.microworld.monitor import Monitor, Stepper
 from host_bridge.microworld.program import INT_MAX, INT_MIN, Const, Expr, Name, Program
-from host_bridge.microworld.spec.expression import show
-from host_bridge.microworld.spec.fold import calculate
 
 __all__ = ["Monitor", "Stepper", "environment", "evaluate", "in_ranges", "step"]
 

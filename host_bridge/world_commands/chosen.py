@@ -11,7 +11,7 @@ from host_bridge.agent.binding import BindingError
 from host_bridge.config import ConfigError
 from host_bridge.microworld import bundle, catalogue
 from host_bridge.microworld.bundle import Bundle, BundleError
-from host_bridge.microworld.spec.spec_error import SpecError
+from host_bridge.microworld.language.spec_error import SpecError
 
 if TYPE_CHECKING:
     from host_bridge.microworld.making import Compiled

@@ -10,7 +10,7 @@ from typing import Any
 
 from host_bridge import config
 from host_bridge.microworld.bundle import SUFFIX, BundleError
-from host_bridge.microworld.spec.spec_error import SpecError
+from host_bridge.microworld.language.spec_error import SpecError
 from host_bridge.world_commands import chosen, tables
 
 DONE, FAILED = 0, 1

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from host_bridge.microworld import spec
+from host_bridge.microworld.language.spec_error import SpecError
 from host_bridge.microworld.runtime import WorldFault
-from host_bridge.microworld.spec.spec_error import SpecError
 from host_bridge.microworld.study import homes, sweep_table
 from host_bridge.microworld.study.feeds import FeedError
 from host_bridge.microworld.study.sweep import Row, standings, sweep

@@ -12,9 +12,9 @@ from host_bridge import config
 from host_bridge.agent import written
 from host_bridge.microworld import reference, tick_log
 from host_bridge.microworld.bundle import SUFFIX
+from host_bridge.microworld.language.spec_error import SpecError
 from host_bridge.microworld.program import Program, Quantity
 from host_bridge.microworld.runtime import Sandbox, Shape, WorldFault
-from host_bridge.microworld.spec.spec_error import SpecError
 from host_bridge.world_commands import chosen, tables
 from host_bridge.world_commands.making import progress
 

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from host_bridge.microworld.language.fold import fold
+from host_bridge.microworld.language.meaning import Known, Scope
+from host_bridge.microworld.language.units import NUMBER, ON_OFF, unit
 from host_bridge.microworld.program import Claim, Expr
 from host_bridge.microworld.spec.declared import worked_out
-from host_bridge.microworld.spec.fold import fold
-from host_bridge.microworld.spec.meaning import Known, Scope
 from host_bridge.microworld.spec.source import Source
 from host_bridge.microworld.spec.toml_places import Path
-from host_bridge.microworld.spec.units import NUMBER, ON_OFF, unit
 
 REQUIRED = {
     "always": ("name", "holds"),

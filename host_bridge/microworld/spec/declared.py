@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from host_bridge.microworld.language.fold import fold
+from host_bridge.microworld.language.meaning import Scope, of, settle
+from host_bridge.microworld.language.syntax import read as read_expression
+from host_bridge.microworld.language.units import NUMBER, ON_OFF, Unit, name, unit
 from host_bridge.microworld.program import INT_MAX, INT_MIN, Const, Expr, Quantity
-from host_bridge.microworld.spec.fold import fold
-from host_bridge.microworld.spec.meaning import Scope, of, settle
 from host_bridge.microworld.spec.source import Source
-from host_bridge.microworld.spec.syntax import read as read_expression
 from host_bridge.microworld.spec.toml_places import Path
-from host_bridge.microworld.spec.units import NUMBER, ON_OFF, Unit, name, unit
 
 KEYS = {
     "parameter": ("value", "range", "unit", "says"),

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from graphlib import CycleError, TopologicalSorter
 
+from host_bridge.microworld.language.meaning import Known, Scope, Typed, expect, of, settle
+from host_bridge.microworld.language.syntax import Node
+from host_bridge.microworld.language.syntax import read as read_expression
+from host_bridge.microworld.language.units import ON_OFF, Unit
 from host_bridge.microworld.program import Expr, Name, Op
-from host_bridge.microworld.spec.meaning import Known, Scope, Typed, expect, of, settle
 from host_bridge.microworld.spec.source import Source
-from host_bridge.microworld.spec.syntax import Node
-from host_bridge.microworld.spec.syntax import read as read_expression
 from host_bridge.microworld.spec.toml_places import Path
-from host_bridge.microworld.spec.units import ON_OFF, Unit
 
 MOST_ENTRIES = 64
 LET_HINTS = {"output": "lets are worked out before the outputs; write it into the rule"}

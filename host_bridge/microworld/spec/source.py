@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
-from host_bridge.microworld.spec.meaning import Scope, Typed, mean
-from host_bridge.microworld.spec.spec_error import ExpressionError, SpecError
-from host_bridge.microworld.spec.syntax import NAME_LENGTH, RESERVED
+from host_bridge.microworld.language.meaning import Scope, Typed, mean
+from host_bridge.microworld.language.spec_error import ExpressionError, SpecError
+from host_bridge.microworld.language.syntax import NAME_LENGTH, RESERVED
+from host_bridge.microworld.language.units import Unit
 from host_bridge.microworld.spec.toml_places import Path, Places
-from host_bridge.microworld.spec.units import Unit
 
 MOST_ERRORS = 20
 Result = TypeVar("Result")

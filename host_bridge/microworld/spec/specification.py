@@ -3,6 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from host_bridge.microworld.language.fold import fold
+from host_bridge.microworld.language.meaning import Known, Scope
+from host_bridge.microworld.language.spec_error import SpecError
+from host_bridge.microworld.language.units import NUMBER, unit
 from host_bridge.microworld.monitor import MOST_PLACES, places_at_once
 from host_bridge.microworld.program import Claim, Const, Expr, Name, Op, Program, Quantity, names, walk
 from host_bridge.microworld.ranges import RangeError, check
@@ -16,15 +20,11 @@ from host_bridge.microworld.spec.declared import (
     read_parameters,
     read_quantities,
 )
-from host_bridge.microworld.spec.fold import fold
-from host_bridge.microworld.spec.meaning import Known, Scope
 from host_bridge.microworld.spec.rules import Agents, Let, Rule, read_agents, read_lets, read_rules
 from host_bridge.microworld.spec.source import Source
-from host_bridge.microworld.spec.spec_error import SpecError
 from host_bridge.microworld.spec.template import template
 from host_bridge.microworld.spec.toml_places import Path, Places
 from host_bridge.microworld.spec.toml_places import read as read_places
-from host_bridge.microworld.spec.units import NUMBER, unit
 
 __all__ = ["Parameter", "Spec", "SpecError", "read", "template"]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from host_bridge.microworld.spec.spec_error import SpecError
+from host_bridge.microworld.language.spec_error import SpecError
 
 LONGEST = 65536
 Path = tuple[str | int, ...]

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
 
+from host_bridge.microworld.language.expression import show
 from host_bridge.microworld.program import Program
 from host_bridge.microworld.ranges import RangeError, check
 from host_bridge.microworld.runtime import WorldFault
-from host_bridge.microworld.spec.expression import show
 from host_bridge.microworld.verify.bytecode import code_meaning
 from host_bridge.microworld.verify.case import Case, Verdict, interface, program_of
 from host_bridge.microworld.verify.decode import decode

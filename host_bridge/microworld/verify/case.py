@@ -8,8 +8,8 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from host_bridge.microworld.language.expression import parse, show
 from host_bridge.microworld.program import Claim, Program, Quantity
-from host_bridge.microworld.spec.expression import parse, show
 from host_bridge.microworld.verify.unroll import Trace
 from host_bridge.microworld.verify.well_formed import faults, whole
 

@@ -6,8 +6,8 @@ than the assumptions do, a claim over time whose `when` never comes. Reads the s
 
 from collections.abc import Sequence
 
+from host_bridge.microworld.language.expression import show
 from host_bridge.microworld.program import Claim, Expr, Name, Op, Program, names, walk
-from host_bridge.microworld.spec.expression import show
 from host_bridge.microworld.verify.prove import Prover
 from host_bridge.microworld.verify.same import OneTick
 from host_bridge.microworld.verify.search import search

@@ -10,8 +10,8 @@ from gridnode.wire import schema
 from gridnode.world import vm
 from host_bridge.microworld import bytecode, reference
 from host_bridge.microworld.bytecode import BytecodeError, Stepper
+from host_bridge.microworld.language.expression import parse
 from host_bridge.microworld.program import INT_MAX, INT_MIN, Const, Name, Op, Program, Quantity
-from host_bridge.microworld.spec.expression import parse
 from tests.host.microworld.programs import catalogue_worlds, corners, programs, vectors
 
 ON_NODES = ("lamp", "relay_guard", "battery_guard")

@@ -3,11 +3,11 @@
 import pytest
 from hypothesis import given, settings
 
+from host_bridge.microworld.language.expression import parse, show
+from host_bridge.microworld.language.spec_error import ExpressionError, SpecError
+from host_bridge.microworld.language.syntax import read
 from host_bridge.microworld.program import Const, Name, Op
 from host_bridge.microworld.reference import evaluate
-from host_bridge.microworld.spec.expression import parse, show
-from host_bridge.microworld.spec.spec_error import ExpressionError, SpecError
-from host_bridge.microworld.spec.syntax import read
 from tests.host.microworld.random_expressions import EITHER
 
 ENV = {"a": 7, "b": -3, "c": 2, "p": 1, "q": 0}

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from host_bridge.microworld.language.expression import parse, show
+from host_bridge.microworld.language.fold import fold
 from host_bridge.microworld.program import Const, walk
 from host_bridge.microworld.reference import evaluate
-from host_bridge.microworld.spec.expression import parse, show
-from host_bridge.microworld.spec.fold import fold
 from tests.host.microworld.random_expressions import EITHER, ENVIRONMENT
 
 

@@ -5,11 +5,11 @@ import random
 import pytest
 from hypothesis import given, settings
 
+from host_bridge.microworld.language.expression import parse
 from host_bridge.microworld.monitor import Monitor, Stepper
 from host_bridge.microworld.program import Claim, Program, Quantity
 from host_bridge.microworld.reference import evaluate, step
 from host_bridge.microworld.spec import read, template
-from host_bridge.microworld.spec.expression import parse
 from tests.host.microworld.programs import programs, vectors
 
 

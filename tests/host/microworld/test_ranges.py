@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from host_bridge.microworld.language.expression import parse
 from host_bridge.microworld.program import Claim, Const, Name, Op, Program, Quantity
 from host_bridge.microworld.ranges import RangeError, bounds, check
 from host_bridge.microworld.reference import environment, evaluate
-from host_bridge.microworld.spec.expression import parse
 from tests.host.microworld.random_expressions import NUMBER, TRUTH
 
 ENDS = st.one_of(st.integers(-40, 40), st.sampled_from([-100000, 100000, 0, 1, -1]))

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from host_bridge.microworld import spec as spec_module
+from host_bridge.microworld.language import syntax, units
+from host_bridge.microworld.language.expression import show
 from host_bridge.microworld.program import PREFIXES, Const, Name, Op, names
 from host_bridge.microworld.reference import evaluate, in_ranges, step
-from host_bridge.microworld.spec import SpecError, claims, declared, read, syntax, template, units
-from host_bridge.microworld.spec.expression import show
+from host_bridge.microworld.spec import SpecError, claims, declared, read, specification, template
 from tests.host.microworld.test_spec_errors import GOOD
 
 SMALL = """\
@@ -225,12 +225,12 @@ def test_the_template_is_a_specification():
 
 
 def test_the_readme_names_all_that_may_be_written():
-    readme = (Path(spec_module.__file__).parent / "README.md").read_text()
+    readme = (Path(specification.__file__).parent.parent / "README.md").read_text()
     text = readme[readme.index("## The specification") : readme.index("## The module")]
     keys = {key for keys in (*declared.KEYS.values(), *claims.REQUIRED.values()) for key in keys}
     for key in {*keys, "sets", "is", "first", "when", "then", "else", "decides", "tick", "kind"}:
         assert f"`{key}" in text or f"{key} =" in text or f" {key}" in text, key
-    for section in spec_module.SECTIONS:
+    for section in specification.SECTIONS:
         assert f"[{section}]" in text or f"[{section}." in text, section
     for function in (*syntax.FUNCTIONS, *PREFIXES):
         assert f"{function}(" in text, function

@@ -2,8 +2,8 @@
 
 import pytest
 
+from host_bridge.microworld.language.spec_error import SpecError
 from host_bridge.microworld.spec import toml_places
-from host_bridge.microworld.spec.spec_error import SpecError
 
 TEXT = '''# first
 top = 1

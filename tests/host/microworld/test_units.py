@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from host_bridge.microworld.spec.units import ATOMS, NUMBER, name, unit
+from host_bridge.microworld.language.units import ATOMS, NUMBER, name, unit
 
 SCALES = {
     "W": {"mW": Fraction(1, 1000), "kW": 1000, "MW": 1000000, "V*A": 1, "mV*A": Fraction(1, 1000), "Wh/h": 1},

@@ -6,9 +6,9 @@ from difflib import get_close_matches
 from fractions import Fraction
 from functools import reduce
 
+from host_bridge.microworld.language.spec_error import ExpressionError
+from host_bridge.microworld.language.units import ATOMS
 from host_bridge.microworld.program import PREFIXES
-from host_bridge.microworld.spec.spec_error import ExpressionError
-from host_bridge.microworld.spec.units import ATOMS
 
 # The most characters, parentheses and calls within each other, and operators within each other (a + b + c has two).
 WRITTEN = (4000, 30, 60)

@@ -2,9 +2,9 @@
 
 from functools import reduce
 
+from host_bridge.microworld.language.spec_error import ExpressionError, SpecError
+from host_bridge.microworld.language.syntax import ROW, SHOWN, SIGNS, Node, Reader
 from host_bridge.microworld.program import Const, Expr, Name, Op
-from host_bridge.microworld.spec.spec_error import ExpressionError, SpecError
-from host_bridge.microworld.spec.syntax import ROW, SHOWN, SIGNS, Node, Reader
 
 
 def build(node: Node, args: tuple[Expr, ...]) -> Expr:

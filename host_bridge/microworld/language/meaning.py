@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fractions import Fraction
 
+from host_bridge.microworld.language.expression import build
+from host_bridge.microworld.language.spec_error import ExpressionError
+from host_bridge.microworld.language.syntax import Node, read
+from host_bridge.microworld.language.units import NUMBER, ON_OFF, TIME, Unit, name, unit
 from host_bridge.microworld.program import COMPARISON, INT_MAX, INT_MIN, Const, Expr, Name, Op
-from host_bridge.microworld.spec.expression import build
-from host_bridge.microworld.spec.spec_error import ExpressionError
-from host_bridge.microworld.spec.syntax import Node, read
-from host_bridge.microworld.spec.units import NUMBER, ON_OFF, TIME, Unit, name, unit
 
 LARGEST = 3000  # operators and operands of one expression when its sugar is gone
 SAME_UNIT = {"add": "+", "sub": "-", "min": "min", "max": "max", "mod": "%", "clamp": "clamp", "between": "between"}
