@@ -15,5 +15,6 @@ def test_relay_guard(make, notes):
     worlds.guard(make, notes)
 
 
+@pytest.mark.needs("pins", "replacing", "converter")
 def test_a_changed_byte_is_found(make, notes):
     worlds.changed_byte(make, notes)
