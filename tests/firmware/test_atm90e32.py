@@ -8,6 +8,7 @@ from gridnode.metering.window import CLIPPED, NO_ANSWER, NO_VOLTAGE, SHORT_WINDO
 STEP_MS = 10
 GAINS = [(7305, 11131), (7306, 11132), (7307, 22000)]
 LAST = 0x78
+FIRST_MEAN_MS = 400  # 16 periods of the slowest mains that are believed
 
 
 class Chance:
@@ -24,7 +25,8 @@ class Chance:
 class Chip:
     """An ATM90E32AS and its bus. `spoil(word)` may make anything of what is read.
 
-    It meters once it is told to, and shows what was told with `tell`; a write below the reset register needs the key.
+    It meters once it is told to, and shows what was told with `tell` from its first mean on, 0 before; a write below
+    the reset register needs the key.
     """
 
     def __init__(self):
@@ -42,6 +44,7 @@ class Chip:
     def power_up(self):
         self.registers = {0x33: 0x87}
         self.last = 0
+        self.began_ms = self.now_ms
 
     def tell(self, phase, volts, amperes, watts, var):
         self.shown[0xD9 + phase] = round(volts * 100)
@@ -77,7 +80,8 @@ class Chip:
 
     def read(self, register):
         if register in self.shown:
-            return self.shown[register] if self.registers.get(0) == 1 else 0
+            meters = self.registers.get(0) == 1 and self.now_ms - self.began_ms >= FIRST_MEAN_MS
+            return self.shown[register] if meters else 0
         return self.registers.get(register, 0)
 
     def write(self, register, word):
@@ -88,6 +92,8 @@ class Chip:
         self.last = word
         if register == 0x7F or self.registers.get(0x7F) == 0x55AA:
             self.registers[register] = word
+            if register == 0:
+                self.began_ms = self.now_ms
 
 
 class Rig:
@@ -121,7 +127,7 @@ IMPOSSIBLE = (None,) * 5 + (SHORT_WINDOW | UNBELIEVABLE,)
 
 def test_three_phases_feed_three_channels():
     rig = Rig()
-    rig.run(1000)
+    rig.run(1200)
     assert rig.figures(0) == TRUE_FIGURES
     assert rig.figures(1) == (231_500, 4000, -900_000, -200_000, 49_980, 0)
     assert rig.figures(2) == (229_000, 500, 0, 114_500, 49_980, 0)
@@ -177,6 +183,31 @@ def test_a_line_that_reads_as_ones_or_zeros_makes_no_figures_and_no_energy_but_t
         del rig.chip.spoil
         rig.run(13_500)
         assert rig.figures() == TRUE_FIGURES and rig.meter.fault == ""
+
+
+def test_a_fault_ends_without_another_whatever_moment_its_cure_comes():
+    for word in (0xFFFF, 0x0000):
+        for cured_at in range(12):  # transfers of the faulty line: its cure comes amid a setting, too
+            rig = Rig()
+            chip = rig.chip
+            rig.run(2000)
+            most = chip.transfers + 40 + cured_at
+            chip.spoil = lambda read, word=word, chip=chip, most=most: word if chip.transfers <= most else read
+            seen = set()
+            while chip.now_ms < 20_000 and (chip.transfers <= most or rig.meter.fault):
+                rig.run(chip.now_ms + STEP_MS)
+                seen.update([channel.window.quality for channel in rig.channels])
+            assert seen == {0, SHORT_WINDOW | NO_ANSWER}, (word, cured_at, seen)
+            assert rig.figures() == TRUE_FIGURES, (word, cured_at)
+
+
+def test_nothing_is_believed_before_the_first_mean():
+    rig = Rig()
+    seen = set()
+    for _ in range(100):
+        rig.run(rig.chip.now_ms + STEP_MS)
+        seen.add(rig.figures())
+    assert seen == {(None,) * 5 + (0,), (None,) * 5 + (SHORT_WINDOW,), TRUE_FIGURES}, seen
 
 
 def test_no_garbled_line_makes_a_wrong_figure():

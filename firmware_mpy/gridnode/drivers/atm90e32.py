@@ -103,7 +103,8 @@ class Atm90e32:
         for phase in range(len(self._channels)):
             self._skip(phase, now_ms, self._why)
         self._phase = 0
-        self._due_ms = now_ms + WINDOW_MS
+        # All registers are 0 until the first mean, 16 periods after the setting: 400 ms at 40 Hz.
+        self._due_ms = now_ms + WINDOW_MS * 3 // 2
         self._step = self._measure
 
     def _measure(self, now_ms: int):
