@@ -6,19 +6,23 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from nicegui import background_tasks, ui
+from nicegui import background_tasks
 
 from host_bridge.agent import written
 from host_bridge.agent.maker import Checked, Maker
 from host_bridge.agent.preparing import WorldError
 from host_bridge.microworld import catalogue
 from host_bridge.web.elements import Text, attribute, box
+from host_bridge.web.spec_text import ANSWER_S, SpecText
 from host_bridge.web.world_actions import Actions
 from host_bridge.web.world_verdicts import Verdicts
 
 if TYPE_CHECKING:
     from host_bridge.agent.worlds import WorldHost
 
+# Whenever anything of the page changes, the browser sets an input to what it was told: so it is told what is typed.
+KEEPING = "(e) => { element.props.value = e.target.value; emit(e.target.value); }"
+LONGEST = 400  # characters of a field
 PAUSE_S = 0.6  # without a key, before it is checked
 FIRST = "relay_guard"
 OF_CATALOGUE, INSTALLED = "catalogue/", "installed/"
@@ -31,7 +35,6 @@ class Editor:
         self._host, self._maker = host, maker
         self._client = f"page {uuid.uuid4()}"
         self._task: asyncio.Task[None] | None = None
-        self._choices = ""
         self.checked: Checked | None = None  # what was proved last, of the very text that is shown
         with box("div", "choices ask"):
             with box("label", "chooser"):
@@ -40,7 +43,9 @@ class Editor:
                 self._chooser.on("change", self._choose, js_handler="(e) => emit(e.target.value)")
             with box("label", "chooser wide"):
                 Text("span", "Choices")
-                self._choice_field = field("Strategies and parameters", "agent=strategy, parameter=90 s", self._chose)
+                self._choice_field = field(
+                    "Strategies and parameters", "agent=strategy, parameter=90 s", lambda _: self.check_soon()
+                )
         with box("div", "bench"):
             self._build_bench()
         self._actions = actions(self)
@@ -48,9 +53,7 @@ class Editor:
 
     def _build_bench(self) -> None:
         with box("div", "spec-editor"):
-            self._code = ui.codemirror("", language="TOML", theme="basicLight", on_change=self._typed).props(
-                'aria-label="The specification"'
-            )
+            self._text = SpecText(catalogue.spec_path(FIRST).read_text("utf-8"), self.check_soon)
         self._verdicts = Verdicts()
 
     def tick(self) -> None:
@@ -71,35 +74,26 @@ class Editor:
         if self._task is not None:
             self._task.cancel()
 
-    async def load(self, chosen: str) -> None:
+    def load(self, chosen: str) -> None:
         """A specification of the catalogue, or of what is installed, with its choices."""
-        choices: dict[str, Any] = {}
+        choices: list[tuple[str, Any]] = []
         if chosen.startswith(INSTALLED):
             bundle = self._host.bundle(chosen.removeprefix(INSTALLED))
-            text, choices = bundle.spec, {**bundle.profile, **bundle.parameters}
+            text, choices = bundle.spec, [*bundle.profile.items(), *bundle.parameters.items()]
             self._actions.aim(chosen.removeprefix(INSTALLED))
         else:
-            path = catalogue.spec_path(chosen.removeprefix(OF_CATALOGUE))
-            text = await asyncio.to_thread(path.read_text, "utf-8")
-        self._choices = ", ".join(f"{name}={value}" for name, value in choices.items())
-        attribute(self._choice_field, "value", self._choices)
-        self._code.set_value(text)
-        self._check_soon()
+            text = catalogue.spec_path(chosen.removeprefix(OF_CATALOGUE)).read_text("utf-8")
+        refill(self._choice_field, ", ".join(f"{name}={value}" for name, value in choices))
+        self._text.put(text)
+        self.check_soon()
 
-    async def _choose(self, event: Any) -> None:
+    def _choose(self, event: Any) -> None:
         if event.args in self._offered:
             with suppress(WorldError):  # it was removed just now
-                await self.load(event.args)
+                self.load(event.args)
 
-    def _chose(self, text: str) -> None:
-        self._choices = text
-        self._check_soon()
-
-    def _typed(self) -> None:
-        self._check_soon()
-
-    def _check_soon(self) -> None:
-        """What was being checked is no longer of interest."""
+    def check_soon(self) -> None:
+        """Check what the browser shows then; what was being checked is no longer of interest."""
         self.checked = None
         self._actions.tick()
         before, self._task = self._task, background_tasks.create(self._check(self._task))
@@ -110,47 +104,56 @@ class Editor:
         if before is not None:
             await asyncio.wait([before])
         await asyncio.sleep(PAUSE_S)
-        text = self._code.value or ""
         try:
-            profile, parameters = self._chosen(text)
+            text = await self._text.shown()
+            profile, parameters = chosen(text, await shown_in(self._choice_field))
             checked = await self._maker.check(self._client, text, profile, parameters, self._tell)
-        except (ValueError, OSError) as error:  # choices that are none; no process to be had
+        except (ValueError, OSError) as error:  # choices that are none; no process to be had; no answer
             self._verdicts.show({**_NOTHING, "errors": [{"line": 0, "column": 0, "says": str(error)}]}, False)
             return
         self.checked = checked
-        if not self._code.is_deleted:
+        if not self._text.is_gone:
             self._show(checked, False)
             self._actions.tick()
 
-    def _chosen(self, text: str) -> tuple[dict[str, str], dict[str, int | str]]:
-        """Profile and parameters, told apart by what the specification calls its agents. Raises ValueError."""
-        profile: dict[str, str] = {}
-        parameters: dict[str, int | str] = {}
-        for name, value in written.pairs(part for part in self._choices.split(",") if part.strip()).items():
-            if f"[agent.{name}" in text:
-                profile[name] = value
-            else:
-                parameters[name] = written.number(value)
-        return profile, parameters
-
     def _tell(self, checked: Checked) -> None:
-        if not self._code.is_deleted:
+        if not self._text.is_gone:
             self._show(checked, True)
 
     def _show(self, checked: Checked, under_way: bool) -> None:
         self._verdicts.show(checked.answer, under_way)
-        lines = sorted({fault["line"] for fault in checked.answer["errors"]})
-        wanted = [{"kind": "line", "line": line, "class": "faulty"} for line in lines]
-        if wanted != list(self._code.decorations):
-            self._code.decorations = wanted
+        self._text.mark_lines(fault["line"] for fault in checked.answer["errors"])
 
 
 _NOTHING: dict[str, Any] = {"errors": [], "warnings": [], "verdicts": [], "accepted": False}
+
+
+def chosen(text: str, choices: str) -> tuple[dict[str, str], dict[str, int | str]]:
+    """Profile and parameters: a word chosen for what the specification calls an agent is a strategy, a number is
+    none, as a parameter may have the name of an agent. Raises ValueError."""
+    strategies: list[str] = []
+    parameters: list[str] = []
+    for part in filter(str.strip, choices.split(",")):
+        name, _, value = (each.strip() for each in part.partition("="))
+        (strategies if f"[agent.{name}" in text and value[:1].isalpha() else parameters).append(part)
+    return written.pairs(strategies), {name: written.number(value) for name, value in written.pairs(parameters).items()}
 
 
 def field(label: str, example: str, changed: Callable[[str], None], value: str = "", offers: str = "") -> Any:
     """A field of one line; `offers`: the id of a list to choose from."""
     element = box("input", "field", type="text", aria_label=label, placeholder=example, value=value, spellcheck="false")
     attribute(element, "list", offers or None)
-    element.on("input", lambda event: changed(str(event.args)[:400]), js_handler="(e) => emit(e.target.value)")
+    element.on("input", lambda event: changed(str(event.args)[:LONGEST]), js_handler=KEEPING)
     return element
+
+
+def refill(element: Any, value: str) -> None:
+    """Show this in a `field`, whatever was typed there."""
+    element.props["value"] = value
+    element.update()
+
+
+async def shown_in(element: Any) -> str:
+    """What is written in a `field` now. Raises TimeoutError: the browser does not say."""
+    text = await element.client.run_javascript(f"return getElement({element.id}).value", timeout=ANSWER_S)
+    return str(text or "")[:LONGEST]

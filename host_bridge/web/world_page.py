@@ -15,7 +15,7 @@ from host_bridge.web.elements import Text, box, mark
 from host_bridge.web.header import Header, Panel
 from host_bridge.web.node_worlds import NodeWorlds
 from host_bridge.web.world_actions import Actions
-from host_bridge.web.world_editor import FIRST, INSTALLED, OF_CATALOGUE, Editor
+from host_bridge.web.world_editor import INSTALLED, Editor
 from host_bridge.web.world_list import WorldList
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class WorldPage:
                 )
         ui.context.client.on_delete(self._editor.stop)
         ui.timer(TICK_S, self.tick)
-        ui.timer(0.1, lambda: self._editor.load(f"{OF_CATALOGUE}{FIRST}"), once=True)
+        ui.timer(0.1, self._editor.check_soon, once=True)
         self.tick()
 
     def tick(self) -> None:
@@ -65,7 +65,7 @@ class WorldPage:
         mark(self._trouble, hidden=not self._trouble.text)
 
     async def _edit(self, name: str) -> None:
-        await self._editor.load(f"{INSTALLED}{name}")
+        self._editor.load(f"{INSTALLED}{name}")
         ui.run_javascript('document.querySelector(".spec-editor").scrollIntoView({behavior: "smooth"})')
 
     async def _remove(self, name: str) -> None:

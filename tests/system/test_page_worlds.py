@@ -10,6 +10,12 @@ from tools.demo_worlds import NAME, SPEC, DemoWorlds
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
+PASTE = """(content, text) => {
+    const clipboard = new DataTransfer()
+    clipboard.setData("text/plain", text)
+    content.dispatchEvent(new ClipboardEvent("paste", {clipboardData: clipboard, bubbles: true, cancelable: true}))
+}"""
+WRITTEN = "(element) => getElement(element.id.slice(1)).editor.state.doc.toString()"
 PROVED = re.compile(r"Proved: \d+ proved, in ")
 
 
@@ -47,10 +53,15 @@ def summary(tab):
 
 
 def write(tab, text):
-    """As a person would: the whole specification anew."""
+    """The whole specification anew, pasted as a person would: many lines at once are not typed."""
     tab.page.locator(".cm-content").click()
     tab.page.keyboard.press("Control+a")
-    tab.page.keyboard.insert_text(text)
+    tab.page.locator(".cm-content").evaluate(PASTE, text)
+    assert written(tab) == text.rstrip()
+
+
+def written(tab):
+    return tab.page.locator(".nicegui-codemirror").evaluate(WRITTEN).rstrip()
 
 
 def swap(tab, choices, shadow, probation):
@@ -58,9 +69,12 @@ def swap(tab, choices, shadow, probation):
     page = tab.page
     card(tab).get_by_role("button", name="Edit or swap").click()
     expect(page.locator(".cm-content")).to_contain_text("heat_water", timeout=PATIENCE_MS)
-    page.get_by_role("textbox", name="Strategies and parameters").fill(choices)
+    chosen = page.get_by_role("textbox", name="Strategies and parameters")
+    expect(chosen).to_have_value(re.compile("most_import="), timeout=PATIENCE_MS)  # all that runs is shown
+    chosen.fill(choices)
     expect(page.get_by_role("textbox", name="Ticks of shadow")).to_be_hidden(timeout=PATIENCE_MS)  # checked anew
     expect(summary(tab)).to_have_text(PROVED, timeout=PATIENCE_MS)
+    expect(chosen).to_have_value(choices)  # it stays
     page.get_by_role("textbox", name="Ticks of shadow").fill(str(shadow))
     page.get_by_role("textbox", name="Ticks of probation").fill(str(probation))
     page.get_by_role("button", name=f"Swap {NAME}").click()
@@ -100,6 +114,39 @@ def test_a_spec_is_proved_refuted_and_faulted_as_one_types(tab):
     write(tab, text)
     expect(summary(tab)).to_have_text(PROVED, timeout=PATIENCE_MS)
     expect(page.get_by_role("button", name="Install")).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_an_edit_that_is_long_under_way_is_neither_overwritten_nor_mixed_into_another_text(browser, bridge, worlds):
+    tab, held = Tab(browser, "about:blank"), []
+
+    def slow(socket):
+        server = socket.connect_to_server()
+
+        def said(message):
+            if '"event"' in message and "unsaid" in message:
+                held.append(lambda: server.send(message))
+            else:
+                server.send(message)
+
+        socket.on_message(said)
+
+    tab.page.route_web_socket(re.compile("/_nicegui_ws/"), slow)
+    tab.page.goto(bridge.url)
+    tab.page.get_by_role("link", name="Worlds").click()
+    faulty = SPEC.read_text().replace('when = "not rested"', 'when = "not rusted"').rstrip()
+    write(tab, faulty)
+    tab.page.keyboard.press("Control+Home")
+    tab.page.keyboard.insert_text("# unsaid ")
+    expect(tab.page.locator(".cm-line.faulty")).to_have_count(1, timeout=PATIENCE_MS)
+    assert held and written(tab) == "# unsaid " + faulty
+    card(tab).get_by_role("button", name="Edit or swap").click()
+    expect(tab.page.locator(".cm-content")).not_to_contain_text("unsaid", timeout=PATIENCE_MS)
+    for send in held:
+        send()
+    expect(summary(tab)).to_have_text(PROVED, timeout=PATIENCE_MS)
+    assert written(tab) == SPEC.read_text().rstrip()
+    assert tab.complaints == []
+    tab.context.close()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1440, "light")])
