@@ -167,7 +167,9 @@ def _make(environment: Environment) -> None:
         f"Making {environment.name} (once, and again when what it is made from changes).", flush=True, file=sys.stderr
     )
     if environment.path.is_symlink():
-        raise SetupError(f"{environment.path} is a link to another project's environment: making it anew would empty that")
+        raise SetupError(
+            f"{environment.path} is a link to another project's environment: making it anew would empty that"
+        )
     environment.marker.unlink(missing_ok=True)
     # The base interpreter: the one running may be the very environment that is being replaced.
     base = getattr(sys, "_base_executable", sys.executable)
