@@ -40,11 +40,18 @@ def _of_boards(name: str) -> list[Figure]:
     return from_json(done.stdout)
 
 
-def write_readme(table: str) -> None:
-    """Put `table` between README.md's two marks."""
+def write_readme(table: str, *, whole: bool = True) -> None:
+    """Put `table` between README.md's two marks; if it is not of the whole bench, beside the rows of the others."""
     text = README.read_text(encoding="utf-8")
-    marked = re.sub(r"(<!-- bench -->\n).*(<!-- /bench -->)", lambda m: f"{m[1]}{table}\n{m[2]}", text, flags=re.DOTALL)
-    README.write_text(marked, encoding="utf-8")
+
+    def marked(found: re.Match[str]) -> str:
+        rows = {} if whole else {row.split("|")[1]: row for row in found[2].splitlines()}
+        rows |= {row.split("|")[1]: row for row in table.splitlines()}
+        return "\n".join([found[1], *rows.values(), found[3]])
+
+    README.write_text(
+        re.sub(r"(<!-- bench -->)\n(.*)(<!-- /bench -->)", marked, text, flags=re.DOTALL), encoding="utf-8"
+    )
 
 
 def main() -> int:
@@ -58,7 +65,7 @@ def main() -> int:
         parser.error(f"no benchmark is called {unknown[0]}; there are: {', '.join(NAMES)}")
     figures = [figure for name in options.names or NAMES for figure in measure(name)]
     if options.readme:
-        write_readme(as_markdown(figures))
+        write_readme(as_markdown(figures), whole=not options.names)
     print(as_json(figures) if options.json else as_text(figures))
     return 0 if all(figure.met for figure in figures) else 1
 
