@@ -36,8 +36,8 @@ class Reader:
         self.bytes(count)
         return Reader(self.content, start, self.at)
 
-    def unsigned(self, bits: int = 32) -> int:
-        """A LEB128 number below 2**bits, in no more bytes than that may take."""
+    def _groups(self, bits: int) -> tuple[int, int]:
+        """What LEB128 bytes hold, seven bits each, and how many bits that makes."""
         value = shift = 0
         start = self.at
         while True:
@@ -45,26 +45,23 @@ class Reader:
             value |= (byte & 0x7F) << shift
             shift += 7
             if not byte & 0x80:
-                break
+                return value, shift
             if shift >= bits:
                 raise Refused(f"a number too long at byte {start}")
+
+    def unsigned(self, bits: int = 32) -> int:
+        """A LEB128 number below 2**bits, in no more bytes than that may take."""
+        start = self.at
+        value, _ = self._groups(bits)
         if value >> bits:
             raise Refused(f"a number above {bits} bits at byte {start}")
         return value
 
     def signed(self, bits: int) -> int:
         """A signed LEB128 number of `bits` bits."""
-        value = shift = 0
         start = self.at
-        while True:
-            byte = self.byte()
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if not byte & 0x80:
-                break
-            if shift >= bits:
-                raise Refused(f"a number too long at byte {start}")
-        if byte & 0x40:
+        value, shift = self._groups(bits)
+        if value >> (shift - 1):  # the last byte's highest bit is the sign
             value -= 1 << shift
         if not -(1 << (bits - 1)) <= value < 1 << (bits - 1):
             raise Refused(f"a number beyond {bits} bits at byte {start}")
