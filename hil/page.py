@@ -57,6 +57,10 @@ GROUPS = (
         ),
     ),
     ("Microworlds", ("world_ticks", "world_mutants", "world_heap_free_kb")),
+    (
+        "Distilled policy",
+        ("policy_ticks", "policy_node_ms", "policy_node_uj", "policy_host_ms", "policy_host_uj"),
+    ),
     ("Load", ("load_minutes", "heap_free_kb", "heap_trend_kb", "cpu_percent", "loop_busy_percent")),
     ("Size and price", ("image_kb", "node_kb", "parts_eur", "computer_eur", "flash_s", "flash_mb")),
 )

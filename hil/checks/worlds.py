@@ -31,12 +31,12 @@ def lamp(make: Maker, notes: Notebook) -> None:
     """The lamp follows the grid by itself: nobody asks for anything."""
     program = _program("lamp", LAMP)
     with running(make, edits=NO_DWELL, unit={"report_heap_s": 5}) as (bench, host):
-        _store(host, program, bytecode.compile(program), _of_lamp, guard=False)
+        store(host, program, bytecode.compile(program), _of_lamp, guard=False)
         for frequency_mhz, seconds in COURSE:
             if has(bench, "converter"):
                 bench.set_load(Load(frequency_mhz=frequency_mhz, active_mw=500_000 + 10 * frequency_mhz))
             host.run(seconds * 1000)
-        _agrees(host, program, _wasm(program), notes, 20)
+        agrees(host, program, wasm_step(program), notes, 20)
         switched = [edge.closed for edge in moments(bench, host, 0)]
         wanted = [True, False, True, False, True] if has(bench, "converter") else [True]
         assert switched == wanted, f"the lamp's contactor went {switched}"
@@ -47,9 +47,9 @@ def guard(make: Maker, notes: Notebook) -> None:
     """The guard bounds what the host asks, and agrees with the wasm in each tick of it."""
     program = _program("relay_guard", GUARD)
     with running(make, edits=NO_DWELL) as (bench, host):
-        _store(host, program, bytecode.compile(program), _of_guard, guard=True)
+        store(host, program, bytecode.compile(program), _of_guard, guard=True)
         _ask_much(host)
-        _agrees(host, program, _wasm(program), notes, 18)
+        agrees(host, program, wasm_step(program), notes, 18)
         switched = [edge.closed for edge in moments(bench, host, 0)]
         assert switched == [True, False, True, False], f"the guarded contactor went {switched}"
 
@@ -59,14 +59,14 @@ def changed_byte(make: Maker, notes: Notebook) -> None:
     program = _program("relay_guard", GUARD)
     with running(make, edits=NO_DWELL) as (_, host):
         code = bytecode.compile(program)
-        _store(host, program, code, _of_guard, guard=True)
+        store(host, program, code, _of_guard, guard=True)
         _ask_much(host)
         ticks = _ticks(host)
         changed = _mutant(program, code, ticks)
-        _store(host, program, changed, _of_guard, guard=True)
+        store(host, program, changed, _of_guard, guard=True)
         since = len(host.heard)
         _ask_much(host, whatever=True)
-        found = compare(program, _wasm(program), _ticks(host, since))
+        found = compare(program, wasm_step(program), _ticks(host, since))
         assert found.difference, "a changed byte of the rule was not found"
         notes.add("world_mutants", 1, found.difference)
 
@@ -75,7 +75,8 @@ def _program(name: str, parameters: dict[str, str | int]) -> Program:
     return spec.read(catalogue.spec_path(name).read_text(encoding="utf-8")).program(parameters=parameters)
 
 
-def _wasm(program: Program) -> Step:
+def wasm_step(program: Program) -> Step:
+    """A tick of the program as wasm."""
     return Sandbox().load(wasm.compile(program)).instance(Shape.of(program)).step
 
 
@@ -97,7 +98,7 @@ def _of_guard(view: NodeView, now_s: int) -> dict[str, dict[str, object]]:
     return {"inputs": inputs, "outputs": {"close": relay, "stuck": None}}
 
 
-def _store(host: Host, program: Program, code: bytes, bind: Binding, *, guard: bool) -> None:
+def store(host: Host, program: Program, code: bytes, bind: Binding, *, guard: bool) -> None:
     hello = host.told("hello")[-1].fields
     view = NodeView("hil", "", channels=tuple(hello["channels"]), contactors=tuple(hello["contactors"]))
     valid, now_s = None, 0
@@ -141,17 +142,27 @@ def _ticks(host: Host, since: int = 0) -> list[NodeTick]:
     return found
 
 
-def _agrees(host: Host, program: Program, step: Step, notes: Notebook, least: int) -> None:
+def agrees(
+    host: Host,
+    program: Program,
+    step: Step,
+    notes: Notebook,
+    least: int,
+    name: str = "world_ticks",
+    *,
+    of_outputs: bool = True,
+) -> None:
+    """Every tick that the node has told, at least `least`, was as `step` has it; counted as the figure `name`. Something
+    has to change from tick to tick: outputs, or else anything."""
     ticks = _ticks(host)
     found: Compared = compare(program, step, ticks)
     assert not found.difference, found.difference
     missed = ticks[-1].number - len(ticks)
     assert found.ticks >= least and found.followed >= least - 1 and missed <= 1, f"{found}, {missed} ticks missed"
-    outputs = {tick.words()[len(program.state) + len(program.inputs) :] for tick in ticks if not tick.fault}
-    assert len(outputs) > 1, "nothing happened in the world"
-    notes.add(
-        "world_ticks", found.ticks, "as bytecode on the node, as wasm here: state, inputs and outputs bit for bit"
-    )
+    begin = len(program.state) + len(program.inputs) if of_outputs else 0
+    changed = {tick.words()[begin:] for tick in ticks if not tick.fault}
+    assert len(changed) > 1, "nothing happened in the world"
+    notes.add(name, found.ticks, "as bytecode on the node, as wasm here: state, inputs and outputs bit for bit")
 
 
 def _mutant(program: Program, code: bytes, ticks: Sequence[NodeTick]) -> bytes:
