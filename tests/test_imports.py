@@ -103,7 +103,9 @@ MAY_IMPORT = {
     "gridnode.update": {"gridnode.wire", "gridnode.metering", "gridnode.switching", "gridnode.link", "hashlib", "os"},
     "host_bridge": {"gridnode"},
     "host_bridge.model": PLAIN,
-    "host_bridge.config": PLAIN | {"os", "pathlib", "tomllib", "gridnode.link.regions"},
+    "host_bridge.config": PLAIN | {"os", "pathlib", "tomllib", "gridnode.link.regions", "host_bridge.energy_config"},
+    "host_bridge.energy_config": PLAIN | {"pathlib"},
+    "host_bridge.energy_commands": TERMINAL | {"host_bridge.commands"},
     "host_bridge.events": PLAIN | {"asyncio", "time", "host_bridge.model"},
     "host_bridge.times": PLAIN,
     "host_bridge.words": PLAIN | {"host_bridge.model", "host_bridge.times", "gridnode.wire.schema"},
@@ -157,6 +159,39 @@ MAY_IMPORT = {
     "host_bridge.microworld.signing": WORLD | {"cryptography", "os", "pathlib", "secrets"},
     "host_bridge.microworld.bundle": WORLD | {"cbor2", "os", "pathlib", "tempfile"},
     "host_bridge.microworld.tick_log": WORLD | {"os", "pathlib", "zlib"},
+    # The energy agent. Its pure parts take time and rows as arguments.
+    "host_bridge.market": PLAIN | {"fractions", "hashlib", "random", "numpy", "highspy", "host_bridge.microworld"},
+    "host_bridge.agent.grid_time": PLAIN,
+    "host_bridge.agent.metered": PLAIN | {"host_bridge.model"},
+    "host_bridge.agent.forecast": PLAIN | {"json", "numpy", "scipy", "sklearn", "warnings"},
+    "host_bridge.agent.forecast.scored": STDLIB
+    | {"numpy", "host_bridge.agent.forecast", "host_bridge.microworld.study"},
+    "host_bridge.agent.plan": PLAIN
+    | {"hashlib", "json", "threading", "time", "numpy", "scipy", "highspy", "host_bridge.microworld"}
+    | {"host_bridge.plan", "gridnode.node.plan", "gridnode.wire"},
+    "host_bridge.agent.preference": PLAIN | {"difflib", "pathlib", "tomllib", "unicodedata", "numpy", "sklearn"},
+    "host_bridge.agent.narrative": PLAIN | {"json", "host_bridge.store.books", "host_bridge.store.book_rows"},
+    "host_bridge.agent.policy": PLAIN
+    | {"pathlib", "sys", "numpy", "host_bridge.agent.plan", "host_bridge.microworld", "host_bridge.model"}
+    | {"host_bridge.node_world"},
+    "host_bridge.agent.feeder": PLAIN
+    | {"html", "json", "random", "threading", "time", "numpy", "pandapower", "host_bridge.market"},
+    "host_bridge.agent.energy": STDLIB
+    | BRIDGE
+    | {
+        "numpy",
+        "gridnode.node.plan",
+        "host_bridge.agent",
+        "host_bridge.market",
+        "host_bridge.dispatch",
+        "host_bridge.fleet",
+    }
+    | {
+        "host_bridge.energy_config",
+        "host_bridge.store.books",
+        "host_bridge.store.book_rows",
+        "host_bridge.store.reader",
+    },
     "host_bridge.agent": STDLIB
     | BRIDGE
     | {"host_bridge.dispatch", "host_bridge.fleet", "host_bridge.microworld", "host_bridge.market", "host_bridge.node"},
