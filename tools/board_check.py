@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 
 PULLED = ("feedback", "button", "pulse")  # inputs that the chip's own resistor holds
 DRIVEN = ("relay", "led", "tx", "sda", "scl", "sck", "mosi", "select", "reset")
+ACTS_ON = {"replay": ("heater_contactor",), "simulated_home": ("charge", "discharge", "hold")}  # contactors
+HOME_CHANNELS = 3
 ONE_CHANNEL = ("pzem004t", *DIRECT, "s0_pulse", *TELEGRAMS)
 MODULES = {  # of gridnode/drivers, what a meter's literal calls for on a microcontroller
     "rp2040_adc": ("rp2040_adc",),
     "esp32_adc": ("esp32_adc",),
     "replay": ("replay_meter",),
+    "simulated_home": ("simulated_home", "home_profile"),
     "pzem004t": ("pzem004t", "uart"),
     "atm90e32": ("atm90e32",),
     "ina226": ("ina226",),
@@ -206,8 +209,11 @@ def _name_problems(values: Mapping[str, Any]) -> Iterator[str]:
     meter = values["METER"]
     if meter is None:
         return
-    if meter["driver"] == "replay" and meter["heater_contactor"] not in [one["name"] for one in values["CONTACTORS"]]:
-        yield f"METER: heater_contactor is {meter['heater_contactor']!r}, which is none of CONTACTORS"
+    for key in ACTS_ON.get(meter["driver"], ()):
+        if meter[key] not in [one["name"] for one in values["CONTACTORS"]]:
+            yield f"METER: {key} is {meter[key]!r}, which is none of CONTACTORS"
+    if meter["driver"] == "simulated_home" and len(values["CHANNELS"]) != HOME_CHANNELS:
+        yield f"CHANNELS has {len(values['CHANNELS'])}; a simulated home has grid, solar and battery, in this order"
     most = 1 if meter["driver"] in ONE_CHANNEL else 3 if meter["driver"] == "atm90e32" else TEXTS_MAX
     if len(values["CHANNELS"]) > most:
         measures = "one" if most == 1 else most

@@ -89,7 +89,12 @@ GATEWAY: Table = {
     "CONTACTORS": _all("an empty list", lambda _: False),
     "POWER_FAIL": _one_of(None),
 }
-NEEDS_NOMINAL: Table = {"NOMINAL_FREQUENCY_HZ": SAMPLED["NOMINAL_FREQUENCY_HZ"]}
+_FREQUENCY: Table = {"NOMINAL_FREQUENCY_HZ": SAMPLED["NOMINAL_FREQUENCY_HZ"]}
+NEEDS_NOMINAL: Mapping[str, Table] = {  # meters that tell windows, and must know the mains they are of
+    "atm90e32": _FREQUENCY,
+    "esp32_adc": _FREQUENCY,
+    "simulated_home": {**_FREQUENCY, "NOMINAL_VOLTAGE_MV": SAMPLED["NOMINAL_VOLTAGE_MV"]},
+}
 _UART: Table = {"uart": _whole(0, 7), "tx": PIN, "rx": PIN}
 _I2C: Table = {"bus": _whole(0, 15), "sda": PIN, "scl": PIN}
 _SPI: Table = {"bus": _whole(0, 7), "sck": PIN, "mosi": PIN, "miso": PIN, "select": PIN}
@@ -151,6 +156,14 @@ METERS: Mapping[str, Table] = {
     "rp2040_adc": {"voltage_pin": PIN},
     "esp32_adc": {"voltage_pin": PIN},
     "replay": {"heater_contactor": NAME, "heater_power_mw": _whole(0, 100_000_000)},
+    "simulated_home": {
+        "charge": NAME,
+        "discharge": NAME,
+        "hold": NAME,
+        "capacity_mwh": _whole(1, 10**9),
+        "power_mw": _whole(1, 10**8),
+        "efficiency_permille": _whole(1, 1000),
+    },
     **_meters(_UART, _I2C, _SPI, {}),
 }
 # On a Pi the system has the pins: a serial port has a path, a bus its number, a chip on SPI the number of its select.
@@ -255,7 +268,7 @@ def _shape_of_board(board: "Board") -> Iterator[str]:
     on_a_pi = values.get("MCU") == "linux"
     meter = values.get("METER")
     driver = meter.get("driver") if isinstance(meter, dict) else None
-    needed = SAMPLED if driver in FROM_SAMPLES else NEEDS_NOMINAL if driver in ("atm90e32", "esp32_adc") else {}
+    needed = SAMPLED if driver in FROM_SAMPLES else NEEDS_NOMINAL.get(str(driver), {})
     optional = {f"{key}?": kind for key, kind in SAMPLED.items() if key not in needed}
     yield from _record(file, values, {**BOARD, **needed, **optional})
     yield from _by_driver(f"{file}: LINK", values.get("LINK"), PI_LINKS if on_a_pi else LINKS)

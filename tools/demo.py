@@ -4,6 +4,7 @@
     python3 tools/dev.py demo --seconds 90 --json    measured: what arrived, what was lost, how exact it is
     python3 tools/dev.py demo --board rpi_pico       the nodes are emulated Raspberry Pi Picos
     python3 tools/dev.py demo --radio                six homes over simulated LoRa, two of them behind a relay
+    python3 tools/dev.py demo --neighbourhood        17 homes with batteries that trade; --days 1: measured
 
 The nodes run boards/unix (a process of this machine), or the firmware of a board that is emulated. The homes are
 replayed (simulated); the records come every 5 s instead of every minute and an hour of the recording passes in a
@@ -29,15 +30,15 @@ from typing import Any, TextIO
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from host_bridge import client
-from tools import homes, judge
+from host_bridge import client, energy_config
+from tools import homes, judge, neighbourhood_demo, neighbourhood_judge
 from tools.demo_worlds import DemoWorlds
 from tools.emulated_node import EmulatedNode
 from tools.household import Household
 from tools.nodes import NodesError, UnixNode
 from tools.radio_household import RadioHousehold
 
-INTERVAL_S = 5
+INTERVAL_S, HOMES = 5, 3
 TICK_MS = 128  # of times in a batch: gridnode.wire.batch
 BOARDS = {
     "unix": "MicroPython's unix port on this machine",
@@ -76,12 +77,14 @@ def exercise_radio(bridge: client.Bridge, near: str, far: str) -> list[dict[str,
 def run(options: argparse.Namespace, folder: Path, stack: ExitStack) -> dict[str, Any] | None:
     """The demo in `folder`; `stack` ends whatever was started. Returns the figures when it is a measured run."""
     out = sys.stderr if options.json else sys.stdout
+    if options.neighbourhood:
+        return neighbourhood_demo.run(options, folder, stack)
     if options.radio:
         return run_radio(options, folder, stack, out)
     make = UnixNode if options.board == "unix" else functools.partial(EmulatedNode, options.board)
-    household = Household(folder, stack, options.homes, INTERVAL_S, options.port, make)
+    household = Household(folder, stack, options.homes or HOMES, INTERVAL_S, options.port, make)
     metered = BOARDS[options.board]
-    print(f"\n  {options.homes} homes, replayed (simulated), metered by {metered}. The page:", file=out)
+    print(f"\n  {len(household.nodes)} homes, replayed (simulated), metered by {metered}. The page:", file=out)
     print(f"\n    {household.url}\n", file=out, flush=True)
     worlds = DemoWorlds(household.config_file, folder, household.client)
     first, last = household.nodes[0].name, household.nodes[-1].name
@@ -182,7 +185,11 @@ def main() -> int:
     )
     parser.add_argument("--seconds", type=float, help="run for so long, then print what was measured")
     parser.add_argument("--radio", action="store_true", help="over simulated LoRa, with a relay (6 homes)")
-    parser.add_argument("--homes", type=int, default=3, choices=range(1, homes.HOMES + 1), metavar="1..17")
+    parser.add_argument("--neighbourhood", action="store_true", help="homes with batteries, an agent and a market (17)")
+    parser.add_argument("--days", type=float, help="of the grid, measured, 24 minutes each (with --neighbourhood)")
+    parser.add_argument("--cut", type=int, default=3, help="homes cut off for a while (with --neighbourhood, measured)")
+    parser.add_argument("--mode", choices=energy_config.MODES, default="market", help="of the agent (neighbourhood)")
+    parser.add_argument("--homes", type=int, choices=range(1, homes.HOMES + 1), metavar="1..17", help="3 unless said")
     parser.add_argument("--board", choices=BOARDS, default="unix", help="what the nodes are (default: %(default)s)")
     parser.add_argument(
         "--port", type=int, default=DEFAULT_PORT, help="of the page (default: %(default)s or a free one)"
@@ -202,8 +209,10 @@ def main() -> int:
     except (NodesError, homes.HomesError, client.BridgeError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
-    print(json.dumps(figures, indent=2) if options.json else judge.in_words(figures or {}))
-    is_good = judge.is_good_by_radio if options.radio else judge.is_good
+    said, is_good = judge.in_words, judge.is_good_by_radio if options.radio else judge.is_good
+    if options.neighbourhood:
+        said, is_good = neighbourhood_judge.in_words, neighbourhood_judge.is_good
+    print(json.dumps(figures, indent=2) if options.json else said(figures or {}))
     return 0 if figures and is_good(figures) else 1
 
 

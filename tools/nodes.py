@@ -1,7 +1,7 @@
 """Nodes on this machine: the real node program under MicroPython's unix port, each behind a pseudo-terminal.
 
-The board is boards/unix: it meters a replayed home (simulated). Everything above the samples is the
-product's own code.
+The board is boards/unix, which meters a replayed home (simulated), or another of this machine's. Everything above the
+samples, or the windows of boards/unix_home, is the product's own code.
 """
 
 import ctypes
@@ -58,6 +58,8 @@ class UnixNode:
     The port outlives the program: `kill` and `start` are a node that loses power and comes back.
     """
 
+    board = BOARD
+
     def __init__(self, folder: Path, name: str, profile: Path, **unit: object) -> None:
         """`unit`: further keys of unit.json, such as interval_s, speed, start_hour, records."""
         self.name = name
@@ -94,7 +96,7 @@ class UnixNode:
         self._log = open(self._folder / "log", "ab")  # noqa: SIM115 (closed in kill)
         self._process = subprocess.Popen(
             [find_micropython(), str(FIRMWARE / "main.py"), str(self._folder)],
-            env={**os.environ, "MICROPYPATH": f"{FIRMWARE}:{BOARD}:.frozen"},
+            env={**os.environ, "MICROPYPATH": f"{FIRMWARE}:{self.board}:.frozen"},
             pass_fds=[ours],
             stdin=subprocess.DEVNULL,
             stdout=self._log,

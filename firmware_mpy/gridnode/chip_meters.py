@@ -1,9 +1,10 @@
-"""Meters whose figures are not of the RP2040's samples: chips, pulses, smart meters, the ESP32's converter."""
+"""Meters whose figures are not of the RP2040's samples: chips, pulses, smart meters, the ESP32's converter, and a
+simulated home."""
 
 from gridnode.metering.channel import Channel
 
 
-def make_chip_meter(board, now) -> tuple:
+def make_chip_meter(board, unit: dict, coils: dict, now) -> tuple:
     """As meters.make_meter."""
     spec = board.METER
     driver = spec["driver"]
@@ -33,6 +34,8 @@ def make_chip_meter(board, now) -> tuple:
         return _smart_meter(board, spec, driver, now_us)
     if driver == "esp32_adc":
         return _esp32_adc(board, spec, now_us)
+    if driver == "simulated_home":
+        return _simulated_home(board, unit, coils, now_us)
     raise ValueError("board %s: no meter driver called %s" % (board.NAME, driver))
 
 
@@ -132,3 +135,25 @@ def _esp32_adc(board, spec: dict, now_us: int) -> tuple:
     scales = [(channel["voltage_nv_per_mv"], channel["current_na_per_mv"]) for channel in board.CHANNELS]
     channels = _chip_channels(board)
     return Esp32Adc(channels, reads, scales, board.NOMINAL_FREQUENCY_HZ, now_us), channels
+
+
+def _simulated_home(board, unit: dict, coils: dict, now_us: int) -> tuple:
+    from gridnode.drivers.simulated_home import SimulatedHome, age_ms
+
+    spec = board.METER
+    channels = _chip_channels(board)
+    contacts = [coils[spec[order]] for order in ("charge", "discharge", "hold")]
+    home = SimulatedHome(
+        unit["profile"],
+        channels,
+        contacts,
+        (spec["capacity_mwh"], spec["power_mw"], spec["efficiency_permille"]),
+        unit["battery"],
+        unit["speed"],
+        unit["start_hour"],
+        age_ms(unit["began_unix_ms"]),
+        now_us,
+        board.NOMINAL_VOLTAGE_MV,
+        board.NOMINAL_FREQUENCY_HZ * 1000,
+    )
+    return home, channels

@@ -13,7 +13,7 @@ def make_meter(board, unit: dict, coils: dict, now) -> tuple:
     else:
         from gridnode.chip_meters import make_chip_meter
 
-        meter, channels = make_chip_meter(board, now)
+        meter, channels = make_chip_meter(board, unit, coils, now)
     from gridnode.metering.judge import Judge
 
     for spec, channel in zip(board.CHANNELS, channels):

@@ -13,8 +13,8 @@ from tools.boards import BoardError, price_eur
 from tools.chips import CHIPS
 from tools.node_files import FIRMWARE, node_files
 
-ALL = ["esp32_c3_devkit", "esp32_devkit", "lora_gateway", "pi_gpio", "rpi_pico", "rpi_pico_lora", "rpi_pico_w", "unix"]
 FLASHED = ["esp32_c3_devkit", "esp32_devkit", "lora_gateway", "rpi_pico", "rpi_pico_lora", "rpi_pico_w"]
+ALL = sorted([*FLASHED, "pi_gpio", "unix", "unix_home"])
 
 
 def test_these_boards_are_there():
@@ -112,6 +112,10 @@ def test_a_mistake_in_the_esp32s_literals_is_named(tmp_path, old, new, words):
         ("pi_gpio", "WATCHDOG_MS = None", "WATCHDOG_MS = 4000", "there is none that the node could use"),
         ("rpi_pico_w", "LED = None", 'LED = {"pin": 25, "lit_level": 1}', "not on this board's header"),
         ("unix", '"heater_contactor": "water heater"', '"heater_contactor": "pump"', "which is none of CONTACTORS"),
+        ("unix_home", '"hold": "battery hold"', '"hold": "pump"', "METER: hold is 'pump', which is none of CONTACTORS"),
+        ("unix_home", '"efficiency_permille": 949', '"efficiency_permille": 1001', "a whole number from 1 to 1000"),
+        ("unix_home", '{"name": "solar", "load": False},', "", "CHANNELS has 2; a simulated home has grid, solar and"),
+        ("unix_home", "NOMINAL_VOLTAGE_MV = 230_000", "", "NOMINAL_VOLTAGE_MV is missing"),
     ],
 )
 def test_a_mistake_in_other_literals_is_named(tmp_path, name, old, new, words):
