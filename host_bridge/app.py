@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import uvicorn
 
@@ -26,11 +27,14 @@ from host_bridge.transport import Transport
 from host_bridge.transport.serial import SerialTransport
 from host_bridge.web import add_pages
 
+if TYPE_CHECKING:
+    from host_bridge.agent.energy.agent import EnergyAgent
+
 
 class Bridge:
     """Store, fleet and dispatch, wired; `serve` runs them with the page until told to stop.
 
-    Raises ConfigError when the nodes' keys are not kept where nobody else can read them.
+    Raises ConfigError when the nodes' keys are not kept where nobody else can read them, or prices cannot be used.
     """
 
     def __init__(self, config: Config, transports: Sequence[Transport]) -> None:
@@ -63,21 +67,31 @@ class Bridge:
         self.worlds = WorldHost(
             config.worlds_folder, self.fleet, self.dispatch, self.events, config.worlds.trusted, config.zone
         )
+        self.energy = self._energy()
         for transport in transports:
             self.fleet.add(transport)
         if config.radios:
             self.fleet.serve_radios(config.radios, open_radio)
 
+    def _energy(self) -> "EnergyAgent | None":
+        """The energy agent, where a home is configured: what it needs takes a second to load."""
+        if not self.config.homes:
+            return None
+        from host_bridge.agent.energy.agent import EnergyAgent
+
+        return EnergyAgent(self.config, self.fleet, self.dispatch, self.store, self.events)
+
     async def serve(self, listener: socket.socket, stop: asyncio.Event) -> None:
         """Run everything; the page and the API are served on `listener`. Returns when `stop` is set."""
-        app = create_app(self.config, self.fleet, self.dispatch, self.store, self.events, self.worlds)
-        add_pages(app, self.config, self.fleet, self.dispatch, self.store, self.events, self.worlds)
+        app = create_app(self.config, self.fleet, self.dispatch, self.store, self.events, self.worlds, self.energy)
+        add_pages(app, self.config, self.fleet, self.dispatch, self.store, self.events, self.worlds, self.energy)
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1))
         await self.store.open()
         self.events.add("info", "bridge started", f"the bridge has started with {_listed(self.config)}")
         try:
             async with asyncio.TaskGroup() as group:
                 work = [group.create_task(each.run()) for each in (self.store, self.fleet, self.worlds)]
+                work += [group.create_task(self.energy.run())] if self.energy else []
                 serving = group.create_task(server.serve([listener]))
                 waiting = group.create_task(stop.wait())
                 await asyncio.wait((serving, waiting), return_when=asyncio.FIRST_COMPLETED)

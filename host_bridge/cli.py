@@ -1,4 +1,4 @@
-"""The command line `gridnexus run|nodes|readings|watch|events|relay|plan|measure|world|...` and the tools for boards.
+"""The command line `gridnexus run|nodes|readings|watch|events|relay|plan|world|energy|...` and the tools for boards.
 
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage or configuration, 3 the bridge is not running.
 What each command does is in `commands`; the tools are the checkout's own, run as programs.
@@ -16,6 +16,7 @@ from gridnode.wire import schema
 from host_bridge import __version__, commands
 from host_bridge.client import BridgeDown, BridgeError
 from host_bridge.config import ConfigError
+from host_bridge.energy_commands import options as energy_options
 from host_bridge.times import duration_s, moment_ms
 from host_bridge.world_commands import options as world_options
 
@@ -90,6 +91,7 @@ def build_parser() -> argparse.ArgumentParser:
     for add in (_add_calibrate, _add_export, _add_provision, _add_doctor):
         add(parsers)
     world_options.add(parsers, _command, _above_zero, commands.node_names)
+    energy_options.add(parsers, _command)
     for name in BOARD_TOOLS:
         _add_board_tool(parsers, name)
     return parser

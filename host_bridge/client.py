@@ -118,6 +118,26 @@ class Bridge:
         answer: Answer = self._ask(path, dict, channel=channel, span=span)
         return answer
 
+    def energy(self, home: str = "", part: str = "", **params: int | str) -> Any:
+        """The energy agent's view, or a home's, or its "plan", "decisions", "account" or "preferences"."""
+        path = "/api/energy" + (f"/homes/{quote(home, safe='')}" if home else "") + (f"/{part}" if part else "")
+        return self._ask(path, list if part in ("decisions", "preferences") else dict, **params)
+
+    def prefer(self, home: str, wish: Answer) -> Answer:
+        """Have a sentence read (a proposal comes back), or a document set: see service/energy_bodies.py."""
+        return self._energy("POST", f"/api/energy/homes/{quote(home, safe='')}/preferences", json=wish)
+
+    def forget_preference(self, home: str, number: int) -> Answer:
+        """It holds no more."""
+        return self._energy("DELETE", f"/api/energy/homes/{quote(home, safe='')}/preferences/{number}")
+
+    def _energy(self, method: str, path: str, **how: Any) -> Answer:
+        response = self._send(method, path, **how)
+        answer = self._json(response)
+        if response.status_code != 200 or not isinstance(answer, dict):
+            raise self._error(response, answer)
+        return answer
+
     def worlds(self) -> list[Answer]:
         """Every microworld that the bridge runs; see service/world_bodies.py."""
         answer: list[Answer] = self._ask("/api/worlds", list)

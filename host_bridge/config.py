@@ -9,6 +9,7 @@
     [[link]]            # one table per serial port: url, baud
     [[radio]]           # one table per LoRa gateway: url, region, channel, fastest, slowest, power_dbm, antenna_dbi,
                         # sync_word; of these a network's stations have region to slowest and sync_word in common
+    [agent] [[home]] [[load]] [tariff] [market]     # the energy agent, on where there is a home: see energy_config
 
 Not in it: the nodes' keys, one file each in the folder `keys` of state_dir, which gridnexus provision makes.
 Nothing listens beyond loopback unless `web.host` says so. A relative state_dir counts from the file's folder.
@@ -24,6 +25,8 @@ from typing import Any, get_type_hints
 from zoneinfo import ZoneInfo
 
 from gridnode.link.regions import REGIONS, Plan
+from host_bridge import energy_config
+from host_bridge.energy_config import AgentConfig, HomeConfig, LoadConfig, MarketConfig, TariffConfig
 
 LARGEST = 2**31 - 1  # of any number here: beyond it a sleep or a deadline overflows
 PUBLIC_KEY = re.compile("ed25519:[0-9a-f]{64}")
@@ -111,8 +114,17 @@ class Config:
     fleet: FleetConfig = field(default_factory=FleetConfig)
     dispatch: DispatchConfig = field(default_factory=DispatchConfig)
     worlds: WorldsConfig = field(default_factory=WorldsConfig)
+    agent: AgentConfig = field(default_factory=AgentConfig)
+    tariff: TariffConfig = field(default_factory=TariffConfig)
+    market: MarketConfig = field(default_factory=MarketConfig)
     links: list[LinkConfig] = field(default_factory=list)
     radios: list[RadioConfig] = field(default_factory=list)
+    homes: list[HomeConfig] = field(default_factory=list)
+    loads: list[LoadConfig] = field(default_factory=list)
+
+    @property
+    def books(self) -> Path:
+        return self.bridge.state_dir / "agent.db"
 
     @property
     def database(self) -> Path:
@@ -150,8 +162,12 @@ _SECTIONS: dict[str, type] = {
     "fleet": FleetConfig,
     "dispatch": DispatchConfig,
     "worlds": WorldsConfig,
+    "agent": AgentConfig,
+    "tariff": TariffConfig,
+    "market": MarketConfig,
 }
-_SEVERAL: dict[str, type] = {"link": LinkConfig, "radio": RadioConfig}
+_ENERGY = ("agent", "tariff", "market")  # they look after their own numbers
+_SEVERAL: dict[str, type] = {"link": LinkConfig, "radio": RadioConfig, "home": HomeConfig, "load": LoadConfig}
 
 
 def find(given: Path | None = None) -> Path | None:
@@ -173,7 +189,12 @@ def load(path: Path | None) -> Config:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
     config = parse(table, str(path))
-    config.bridge.state_dir = path.absolute().parent / config.bridge.state_dir
+    folder = path.absolute().parent
+    config.bridge.state_dir = folder / config.bridge.state_dir
+    if config.tariff.file:
+        config.tariff.file = str(folder / config.tariff.file)
+    if config.agent.history:
+        config.agent.history = str(folder / config.agent.history)
     return config
 
 
@@ -215,13 +236,17 @@ def _section(kind: type, table: Any, where: str) -> Any:
 
 
 def _check(config: Config, where: str) -> None:
-    for section in _SECTIONS:
+    for section in (name for name in _SECTIONS if name not in _ENERGY):
         _check_numbers(getattr(config, section), f"{where}: [{section}]")
     if config.web.port > 65535:
         raise ConfigError(f"{where}: [web] port must be at most 65535")
     if not config.web.host:  # an empty host would listen everywhere
         raise ConfigError(f'{where}: [web] host is empty; write "127.0.0.1", or "0.0.0.0" to listen everywhere')
     _check_timezone(config.bridge.timezone, where)
+    try:
+        energy_config.check(config.agent, config.homes, config.loads, config.tariff, config.market)
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from None
     for public in config.worlds.trusted:
         if not PUBLIC_KEY.fullmatch(public):
             raise ConfigError(f'{where}: [worlds] trusted: {public[:80]!r}: write "ed25519:" and 64 hex digits')

@@ -177,8 +177,9 @@ def test_locks_that_share_an_environment_agree(root):
         versions: dict[str, set[str]] = {}
         for name in environment.locks:
             text = (root / "tools" / "requirements" / f"{name}.txt").read_text()
-            for package, version in re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE):
-                versions.setdefault(package, set()).add(version)
+            # A package may have a version for each Python, and says for which.
+            for package, version, of in re.findall(r"^([\w.-]+)==(\S+)( ; python_full_version.*)?", text, re.MULTILINE):
+                versions.setdefault(package + of, set()).add(version)
         assert not {package: found for package, found in versions.items() if len(found) > 1}
 
 

@@ -28,6 +28,7 @@ EXAMPLES = """\
 examples:
   python3 tools/dev.py demo                       three homes in the browser, until Ctrl-C
   python3 tools/dev.py demo --seconds 90 --json   the same, measured
+  python3 tools/dev.py demo --neighbourhood       17 homes with batteries that plan and trade, a day in 24 minutes
   python3 tools/dev.py test --fast                what to run before each commit
   python3 tools/dev.py test -- -k store -x        the rest goes to pytest
   python3 tools/dev.py hil --rig all --report out/     microcontroller and Pi side by side, emulated and real
@@ -58,6 +59,7 @@ LOCK_SOURCES = {
     "boards": ["--group", "pyproject.toml:boards", *_RUNTIME, *_DEV],
     "bench": ["--group", "pyproject.toml:bench", *_RUNTIME, *_DEV],
     "citylearn": ["--group", "pyproject.toml:citylearn"],
+    "emhass": ["--group", "pyproject.toml:emhass"],
     "stubs": ["--group", "pyproject.toml:stubs", "--no-deps"],
     "lock": ["--group", "pyproject.toml:lock"],
 }

@@ -56,7 +56,8 @@ class Environment:
 
 DEV = Environment(".venv", ("runtime", "dev", "boards"), typings=("stubs",))
 BENCH = Environment(".venv-bench", ("runtime", "dev", "bench"))
-CITYLEARN = Environment(".venv-citylearn", ("citylearn",), editable=False)  # what `bench microworld` compares with
+CITYLEARN = Environment(".venv-citylearn", ("citylearn",), editable=False)  # what the bench compares with
+EMHASS = Environment(".venv-emhass", ("emhass",), editable=False)  # as well
 LOCK = Environment(".venv-lock", ("lock",), editable=False)
 
 

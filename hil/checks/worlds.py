@@ -152,8 +152,8 @@ def agrees(
     *,
     of_outputs: bool = True,
 ) -> None:
-    """Every tick that the node has told, at least `least`, was as `step` has it; counted as the figure `name`. Something
-    has to change from tick to tick: outputs, or else anything."""
+    """Every tick that the node has told, at least `least`, was as `step` has it; counted as the figure `name`.
+    Something has to change from tick to tick: outputs, or else anything."""
     ticks = _ticks(host)
     found: Compared = compare(program, step, ticks)
     assert not found.difference, found.difference

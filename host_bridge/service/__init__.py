@@ -14,6 +14,7 @@ from host_bridge.service.documents import Documents
 from host_bridge.service.links import Links
 
 if TYPE_CHECKING:
+    from host_bridge.agent.energy.agent import EnergyAgent
     from host_bridge.agent.worlds import WorldHost
     from host_bridge.dispatch import Dispatch
     from host_bridge.fleet import Fleet
@@ -27,8 +28,9 @@ def create_app(
     store: "Store",
     events: EventLog,
     worlds: "WorldHost | None" = None,
+    energy: "EnergyAgent | None" = None,
 ) -> FastAPI:
-    """The API behind its guard; without `worlds` it has no routes for them.
+    """The API behind its guard; without `worlds` it has no routes for them, without `energy` none for that.
 
     Raises ConfigError when the access token cannot be kept.
     """
@@ -42,6 +44,10 @@ def create_app(
         from host_bridge.service.worlds import Worlds
 
         app.include_router(Worlds(worlds, Maker(config.worlds_folder)).router())
+    if energy is not None:
+        from host_bridge.service.energy import Energy
+
+        app.include_router(Energy(energy).router())
     app.include_router(Api(config, fleet, dispatch, store, events).router())
     app.add_exception_handler(StoreError, store_unreadable)
     app.add_middleware(Guard, token=load_token(config.token_file), port=config.web.port)

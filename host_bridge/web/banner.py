@@ -16,9 +16,9 @@ class Banner:
 
     def __init__(self) -> None:
         with box("div", "banners"):
-            self._store = _Line("error", role="alert")
-            self._nodes = _Line("warning", role="status")
-            self._schema = _Line("warning", role="status")
+            self._store = Line("error", role="alert")
+            self._nodes = Line("warning", role="status")
+            self._schema = Line("warning", role="status")
 
     def tick(self, health: "StoreHealth", views: Mapping[str, NodeView], now_ms: int, trouble: str = "") -> None:
         self._store.show(store_words(health) or trouble)
@@ -26,10 +26,12 @@ class Banner:
         self._schema.show(incompatible_words(views))
 
 
-class _Line:
-    def __init__(self, level: str, role: str) -> None:
+class Line:
+    """One line with a drawing before it; hidden while it has nothing to say."""
+
+    def __init__(self, level: str, role: str, drawing: str = "warning") -> None:
         with box("p", f"banner {level} hidden", role=role) as self._element:
-            glyph("warning")
+            glyph(drawing)
             self._text = Text("span")
 
     def show(self, text: str) -> None:

@@ -1,5 +1,6 @@
-"""The top of every page: the bridge's name, the way to the other page, the clock, the colours."""
+"""The top of every page: the bridge's name, the way to the other pages, the clock, the colours."""
 
+from collections.abc import Sequence
 from datetime import datetime, tzinfo
 
 from nicegui import ui
@@ -11,20 +12,21 @@ SCHEMES: dict[str, tuple[bool | None, str]] = {
     "light": (False, "Light colours"),
     "dark": (True, "Dark colours"),
 }
-PAGES = {"/": "Homes", "/worlds": "Worlds"}
+PAGES = {"/": "Homes", "/energy": "Energy", "/worlds": "Worlds"}
 
 
 class Header:
-    """`here` is the page's own address; with `links` there are ways to the others. `scheme` is auto, light or dark."""
+    """`here` is the page's own address; `pages` are the addresses of PAGES that there are. `scheme` is auto, light or
+    dark."""
 
-    def __init__(self, name: str, scheme: str, here: str, links: bool) -> None:
+    def __init__(self, name: str, scheme: str, here: str, pages: Sequence[str]) -> None:
         dark = ui.dark_mode(SCHEMES.get(scheme, SCHEMES["auto"])[0])
         with box("header", "top"):
             Text("h1", name)
-            if links:
+            if len(pages) > 1:
                 with box("nav", "pages", aria_label="Pages"):
-                    for address, title in PAGES.items():
-                        link = Text("a", title).props(f"href={address}")
+                    for address in pages:
+                        link = Text("a", PAGES[address]).props(f"href={address}")
                         attribute(link, "aria-current", "page" if address == here else None)
             self._clock = Text("time", "", "clock")
             button = box("button", "scheme", type="button")

@@ -23,6 +23,9 @@ window.gridnexus = {
   },
   watts: (value) => gridnexus.amount(value, "W"),
   wattHours: (value) => gridnexus.amount(value, "Wh"),
+  written: (value, unit) => (Number.isFinite(value) ? `${String(Math.round(value * 100) / 100).replace("-", "\u2212")}\u00a0${unit}` : "unknown"),
+  cents: (value) => gridnexus.written(value, "ct"),
+  percent: (value) => gridnexus.written(value, "%"),
 
   // The choice is kept in a cookie, so that the next page comes in the right colours from the start.
   remember(scheme) {

@@ -1,7 +1,7 @@
 """The page, top to bottom, for one browser tab: built once, then brought up to date every second."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,7 @@ TICK_S = 1.0
 
 class Page:
     """`views` are the fleet's; commands go through `dispatch`; `today` is shared by all tabs; `airs()` tells of
-    the radios. `has_worlds`: there is a page of microworlds."""
+    the radios. `pages`: addresses of the pages that there are."""
 
     def __init__(
         self,
@@ -41,17 +41,17 @@ class Page:
         events: EventLog,
         today: Today,
         airs: Callable[[], list[Air]],
-        has_worlds: bool = False,
+        pages: Sequence[str] = ("/",),
     ) -> None:
         self._config, self._views, self._dispatch, self._zone = config, views, dispatch, config.zone
         self._store, self._events, self._today, self._airs = store, events, today, airs
-        self._has_worlds = has_worlds
+        self._pages = pages
         self._older_events: list[Event] = []
         self._cards: dict[str, HomeCard] = {}
 
     def build(self, scheme: str) -> None:
         """Lay out the page; `scheme` is auto, light or dark."""
-        self._header = Header(self._config.bridge.name, scheme, "/", self._has_worlds)
+        self._header = Header(self._config.bridge.name, scheme, "/", self._pages)
         with box("main", "page"):
             self._banner = Banner()
             self._overview = Overview()

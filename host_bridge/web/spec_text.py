@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from nicegui import ui
 
-ANSWER_S = 30.0  # a slow phone's
+from host_bridge.web.fields import ANSWER_S
 
 
 class SpecText:

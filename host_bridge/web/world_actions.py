@@ -11,6 +11,7 @@ from host_bridge.agent.preparing import WorldError
 from host_bridge.microworld.signing import SigningError
 from host_bridge.model import NodeView
 from host_bridge.web.elements import Text, attribute, box, choose, mark
+from host_bridge.web.fields import field
 from host_bridge.web.world_words import short
 
 if TYPE_CHECKING:
@@ -87,8 +88,6 @@ class Actions:
 
     def _build(self, checked: Checked | None) -> None:
         """A field for each input and output, as it is bound now where that is known."""
-        from host_bridge.web.world_editor import field
-
         self._fields.clear()
         if checked is None:
             return

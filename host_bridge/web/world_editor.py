@@ -12,17 +12,15 @@ from host_bridge.agent import written
 from host_bridge.agent.maker import Checked, Maker
 from host_bridge.agent.preparing import WorldError
 from host_bridge.microworld import catalogue
-from host_bridge.web.elements import Text, attribute, box
-from host_bridge.web.spec_text import ANSWER_S, SpecText
+from host_bridge.web.elements import Text, box
+from host_bridge.web.fields import field, refill, shown_in
+from host_bridge.web.spec_text import SpecText
 from host_bridge.web.world_actions import Actions
 from host_bridge.web.world_verdicts import Verdicts
 
 if TYPE_CHECKING:
     from host_bridge.agent.worlds import WorldHost
 
-# Whenever anything of the page changes, the browser sets an input to what it was told: so it is told what is typed.
-KEEPING = "(e) => { element.props.value = e.target.value; emit(e.target.value); }"
-LONGEST = 400  # characters of a field
 PAUSE_S = 0.6  # without a key, before it is checked
 FIRST = "relay_guard"
 OF_CATALOGUE, INSTALLED = "catalogue/", "installed/"
@@ -137,23 +135,3 @@ def chosen(text: str, choices: str) -> tuple[dict[str, str], dict[str, int | str
         name, _, value = (each.strip() for each in part.partition("="))
         (strategies if f"[agent.{name}" in text and value[:1].isalpha() else parameters).append(part)
     return written.pairs(strategies), {name: written.number(value) for name, value in written.pairs(parameters).items()}
-
-
-def field(label: str, example: str, changed: Callable[[str], None], value: str = "", offers: str = "") -> Any:
-    """A field of one line; `offers`: the id of a list to choose from."""
-    element = box("input", "field", type="text", aria_label=label, placeholder=example, value=value, spellcheck="false")
-    attribute(element, "list", offers or None)
-    element.on("input", lambda event: changed(str(event.args)[:LONGEST]), js_handler=KEEPING)
-    return element
-
-
-def refill(element: Any, value: str) -> None:
-    """Show this in a `field`, whatever was typed there."""
-    element.props["value"] = value
-    element.update()
-
-
-async def shown_in(element: Any) -> str:
-    """What is written in a `field` now. Raises TimeoutError: the browser does not say."""
-    text = await element.client.run_javascript(f"return getElement({element.id}).value", timeout=ANSWER_S)
-    return str(text or "")[:LONGEST]

@@ -1,7 +1,7 @@
 """The page of microworlds, for one browser tab: what runs where, and the editor below."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from nicegui import background_tasks, ui
@@ -36,13 +36,14 @@ class WorldPage:
         worlds: "WorldHost",
         maker: Maker,
         on_nodes: NodeWorlds,
+        pages: Sequence[str],
     ) -> None:
         self._config, self._views, self._events = config, views, events
-        self._worlds, self._maker, self._on_nodes = worlds, maker, on_nodes
+        self._worlds, self._maker, self._on_nodes, self._pages = worlds, maker, on_nodes, pages
 
     def build(self, scheme: str) -> None:
         """Lay out the page."""
-        self._header = Header(self._config.bridge.name, scheme, "/worlds", True)
+        self._header = Header(self._config.bridge.name, scheme, "/worlds", self._pages)
         with box("main", "page"):
             self._trouble = Text("p", "", "banner warning").props("role=alert")
             self._list = WorldList(self._config.zone, self._edit, self._remove, self._cancel)

@@ -12,9 +12,9 @@ from pathlib import Path
 from tests.bench.figures import Figure, as_json, as_markdown, as_text, from_json
 from tools import setup_env
 
-NAMES = ("ingest", "fleet", "memory", "metering", "link", "radio", "microworld")
+NAMES = ("ingest", "fleet", "memory", "metering", "link", "radio", "microworld", "market", "energy")
 # These need what boards need, which agrees with the peer of `ingest` on no cryptography.
-OF_BOARDS = ("metering", "link", "microworld")
+OF_BOARDS = ("metering", "link", "microworld", "energy")
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
 

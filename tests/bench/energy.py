@@ -7,7 +7,15 @@ alone; exports earn nothing. `pooled` is all homes behind one meter. What was as
 from collections.abc import Callable, Iterator
 
 from host_bridge.microworld.study.homes import Homes, read
-from tests.bench import energy_account, energy_comfort, energy_plan, energy_policy, energy_rivals, energy_sentences
+from tests.bench import (
+    energy_account,
+    energy_comfort,
+    energy_market,
+    energy_plan,
+    energy_policy,
+    energy_rivals,
+    energy_sentences,
+)
 from tests.bench.energy_year import Say, Year, alone, foresight, held_out, idle, pooled, rule
 from tests.bench.figures import Figure
 from tools import citylearn
@@ -29,6 +37,7 @@ def run(say: Say) -> list[Figure]:
     homes = read(citylearn.folder())
     found = [*_year(homes, say)]
     for name, part in (
+        ("the market", lambda: energy_market.figures(homes, say)),
         ("the distilled policy", lambda: energy_policy.figures(homes)),
         ("comfort, with assumed cars and heaters", lambda: energy_comfort.figures(homes, say)),
         ("plans", lambda: energy_plan.figures(homes)),

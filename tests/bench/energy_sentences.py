@@ -10,5 +10,7 @@ def figures() -> list[Figure]:
     return [
         Figure("sentences held out", found.sentences, "sentences", 60),
         Figure("sentences held out: right or honestly refused", found.right / found.sentences, "of all", 0.9),
-        Figure("sentences held out: wrong and confident", found.wrong / found.sentences, "of all", 0.02, at_least=False),
+        Figure(
+            "sentences held out: wrong and confident", found.wrong / found.sentences, "of all", 0.02, at_least=False
+        ),
     ]

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from host_bridge.agent.plan import Battery
+from host_bridge.agent.plan.solver import Quiet
 from host_bridge.agent.plan.worth import Stores, law, likely, shared, worths
 from host_bridge.microworld import catalogue, spec
 from host_bridge.microworld.study import trial
@@ -181,8 +182,8 @@ def _least_cost(net: Wh, price: Wh, size: int) -> float:
     lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
     lp.a_matrix_.start_ = np.searchsorted(cols[order], np.arange(columns + 1)).astype(np.int32)
     lp.a_matrix_.index_, lp.a_matrix_.value_ = rows[order].astype(np.int32), values[order]
-    solver = highspy.Highs()
-    solver.setOptionValue("output_flag", False)
+    solver = Quiet()
+    solver.setOptionValue("threads", 1)  # as the planner's: HiGHS refuses to run with another number in one process
     solver.passModel(lp)
     solver.run()
     if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:

@@ -14,6 +14,7 @@ from host_bridge.model import ContactorReport
 from host_bridge.service import create_app
 from host_bridge.service.auth import entry_address, load_token
 from host_bridge.web import add_pages
+from tests.host.seeded_neighbourhood import Neighbourhood
 
 
 class Store:
@@ -55,7 +56,8 @@ class ServedPage:
             fleet, self.config.dispatch, events, store.save_command, store.update_command, None
         )
         app = create_app(self.config, fleet, dispatch, self.store, events)
-        add_pages(app, self.config, fleet, dispatch, self.store, events)
+        self.energy = Neighbourhood(state_dir)
+        add_pages(app, self.config, fleet, dispatch, self.store, events, energy=self.energy)
         self._server = uvicorn.Server(uvicorn.Config(app, port=self.config.web.port, log_level="error"))
         self._thread = threading.Thread(target=self._server.run, daemon=True)
 

@@ -100,6 +100,7 @@ def test_the_address_lets_in_once_and_the_token_leaves_it(open_tab, bridge):
     tab = open_tab()
     assert "token" in bridge.url
     assert "token" not in tab.page.url
+    expect(tab.page.get_by_role("link", name="Energy")).to_have_count(0)  # no [[home]] is configured
     tab.page.reload()
     expect(tab.home(bridge.nodes[0].name)).to_be_visible(timeout=PATIENCE_MS)
 
