@@ -82,9 +82,9 @@ def test_no_controller_does_better_than_the_bound_and_ours_better_than_none():
     assert pooled(homes).cost(pooled=True) < alone(homes).cost(pooled=True)
 
 
-@pytest.mark.parametrize("hour", [42, 58])  # in the evening, dear, and in the sun
+@pytest.mark.parametrize("hour", [37, 82])  # just before which the batteries of these homes would do otherwise
 def test_ours_knows_nothing_of_the_hours_to_come(hour):
-    homes = made_homes(2, 72)
+    homes = made_homes(2, 96)
     changed = np.array(homes.load_wh)
     changed[:, hour:] += 5000
     other = replace(homes, load_wh=changed)
