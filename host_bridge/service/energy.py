@@ -33,6 +33,7 @@ class Energy:
         add = router.add_api_route
         add("", self.all, methods=["GET"])
         add("/metrics", self.metrics, methods=["GET"], response_class=PlainTextResponse)
+        add("/shared/{whom}", self.shared, methods=["GET"], responses=wrong)
         add("/homes/{home}", self.one, methods=["GET"], responses=unknown)
         add("/homes/{home}/plan", self.plan, methods=["GET"], responses=unknown)
         add("/homes/{home}/decisions", self.decisions, methods=["GET"], responses=unknown)
@@ -49,6 +50,15 @@ class Energy:
     async def one(self, home: str) -> JSONResponse:
         """One home: now, ahead, decisions, preferences, today's money."""
         return JSONResponse(asdict(self._home(home)))
+
+    async def shared(self, whom: str) -> JSONResponse:
+        """What homes let neighbours or the operator see by their preferences; nothing, unless they have said so."""
+        from host_bridge.agent.energy.shared import shared
+
+        try:
+            return JSONResponse(shared(self._agent.view().homes, whom))
+        except ValueError as error:
+            raise HTTPException(422, str(error)) from None
 
     async def plan(self, home: str) -> JSONResponse:
         """The plan ahead as series, the next switching, and what the node keeps for when it is alone."""

@@ -109,6 +109,8 @@ def _planned(homes: Homes, *, pooled: bool) -> Care:
             pool_scenarios_w=(load - solar).sum(axis=1),
         )
         plan = last = solve(planned, ahead, pooled=pooled, last=last)
+        if not plan.good:
+            raise RuntimeError(f"hour {hour}: {plan.outcome}")
         heat, car = (np.array([_first(plan, name, device) for name in homes.names]) for device in ("heater", "car"))
         net = homes.net_wh[:, hour] + heat + car
         grid = net + _battery_wh(plan.worth_mct[:, 0], float(price[hour]), net, care.content_wh, stores, pooled)
