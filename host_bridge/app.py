@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from host_bridge import energy_config
 from host_bridge.agent.worlds import WorldHost
 from host_bridge.config import Config, ConfigError, LinkConfig
 from host_bridge.dispatch import Dispatch
@@ -65,7 +66,8 @@ class Bridge:
             self.fleet, config.dispatch, self.events, self.store.save_command, self.store.update_command, self.keys
         )
         self.worlds = WorldHost(
-            config.worlds_folder, self.fleet, self.dispatch, self.events, config.worlds.trusted, config.zone
+            *(config.worlds_folder, self.fleet, self.dispatch, self.events, config.worlds.trusted, config.zone),
+            reserved=energy_config.contactors(config.homes, config.loads),
         )
         self.energy = self._energy()
         for transport in transports:

@@ -230,3 +230,16 @@ def _bounds(where: str, part: object, limits: dict[str, tuple[int, int]]) -> Non
 
 def _named(home: HomeConfig, key: str) -> str:
     return home.name if key == "name" else home.node or home.name
+
+
+def contactors(homes: Sequence[HomeConfig], loads: Sequence[LoadConfig]) -> set[tuple[str, str]]:
+    """(node, contactor) that the energy agent switches."""
+    nodes = {home.name: home.node or home.name for home in homes}
+    of_batteries = {
+        (nodes[home.name], contactor)
+        for home in homes
+        if home.capacity_wh
+        for contactor in (home.charge, home.discharge, home.hold)
+        if contactor
+    }
+    return of_batteries | {(nodes[load.home], load.contactor) for load in loads if load.home in nodes}

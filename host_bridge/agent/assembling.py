@@ -1,7 +1,7 @@
 """From a file, or from what is kept of an installed world, to one that can be ticked: all the parts put together."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import tzinfo
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,8 @@ from host_bridge.microworld.tick_log import TickLog
 
 
 class Assembly:
-    """`trusted` are public keys besides this machine's own, which is in `folder`."""
+    """`trusted` are public keys besides this machine's own, which is in `folder`; `reserved` (node, contactor) that
+    somebody else switches."""
 
     def __init__(
         self,
@@ -34,10 +35,11 @@ class Assembly:
         zone: tzinfo,
         clock_ms: Callable[[], int],
         changed: Callable[[], None],
+        reserved: Collection[tuple[str, str]] = (),
     ) -> None:
         self._folder, self._kept, self._request, self._spawn, self._events = folder, kept, request, spawn, events
         self._trusted, self._zone, self._clock_ms, self._changed = trusted, zone, clock_ms, changed
-        self._sandbox = Sandbox()
+        self._sandbox, self._reserved = Sandbox(), frozenset(reserved)
 
     def trusted(self) -> list[str]:
         """The public keys whose worlds are taken. Raises SigningError: this machine's own cannot be read."""
@@ -62,6 +64,8 @@ class Assembly:
         except BindingError as error:
             raise WorldError(str(error)) from None
         ours = {target[:2] for target in binding.targets.values()}
+        for node, contactor in sorted(ours & self._reserved):
+            raise WorldError(f"{contactor} of {node} is the energy agent's: take it from [[home]] or [[load]] first")
         for other in others:
             for target in other.targets():
                 if target[:2] in ours:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,7 +34,8 @@ SHADOW_TICKS, PROBATION_TICKS = 10, 60
 class WorldHost:
     """`folder` holds files, keys, ticks and what is installed; `trusted` are public keys besides this machine's own.
 
-    `clock_ms` never jumps and says when a tick is due; `wall_ms` is Unix time. What is installed runs while `run` does.
+    `clock_ms` never jumps and says when a tick is due; `wall_ms` is Unix time. `reserved` are contactors (node,
+    contactor) that no world may switch. What is installed runs while `run` does.
     """
 
     def __init__(
@@ -47,12 +48,14 @@ class WorldHost:
         zone: tzinfo = UTC,
         clock_ms: Callable[[], int] = lambda: time.monotonic_ns() // 1_000_000,
         wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        reserved: Collection[tuple[str, str]] = (),
     ) -> None:
         self._folder, self._fleet, self._events = folder, fleet, events
         self._clock_ms, self._wall_ms = clock_ms, wall_ms
         self._kept = Keeping(folder, events)
         self._assembly = Assembly(
-            *(folder, self._kept, dispatch.request, self._spawn, events, trusted, zone, clock_ms, self._note_change)
+            *(folder, self._kept, dispatch.request, self._spawn, events, trusted, zone, clock_ms, self._note_change),
+            reserved=reserved,
         )
         self._worlds: dict[str, Running] = {}
         self._due_ms: dict[str, int] = {}

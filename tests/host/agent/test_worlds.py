@@ -45,20 +45,19 @@ def in_a_loop(test):
 class Hosted:
     """A WorldHost with a node and a clock of its own."""
 
-    def __init__(self, folder, trusted=()):
+    def __init__(self, folder, trusted=(), reserved=()):
         self.now_ms = 5_000
         self.view = home()
         self.door = Door(self.view)
         self.fleet = SimpleNamespace(views={"home": self.view})
         self.events = EventLog()
-        self.folder, self.trusted = folder, trusted
+        self.folder, self.trusted, self.reserved = folder, trusted, reserved
         self.signer = Signer.of(folder)
         self.host = self.another()
 
     def another(self):
-        return WorldHost(
-            self.folder, self.fleet, self.door, self.events, self.trusted, clock_ms=self.clock, wall_ms=self.wall
-        )
+        given = self.folder, self.fleet, self.door, self.events, self.trusted
+        return WorldHost(*given, clock_ms=self.clock, wall_ms=self.wall, reserved=self.reserved)
 
     def clock(self):
         return self.now_ms
@@ -183,6 +182,14 @@ async def test_two_worlds_never_switch_one_contactor(hosted):
     with pytest.raises(WorldError, match="home.heater is switched by world shed already"):
         await hosted.host.swap("second", hosted.file(limit=900), binding=BINDING)
     assert [view.name for view in hosted.host.views()] == ["second", "shed"]
+
+
+@in_a_loop
+async def test_a_contactor_of_the_energy_agent_is_no_world_s(tmp_path):
+    hosted = Hosted(tmp_path / "worlds", reserved={("home", "heater")})
+    with pytest.raises(WorldError, match="heater of home is the energy agent's"):
+        await hosted.host.install(hosted.file(), BINDING, "ann")
+    await hosted.host.install(hosted.file(), {**BINDING, "outputs": {}}, "ann")
 
 
 @pytest.mark.parametrize("name", ["..", "a/b", "x" * 41, "kitchen heater", "é"])
