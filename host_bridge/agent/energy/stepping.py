@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from host_bridge.agent.energy import orders, trading
 from host_bridge.agent.energy.acting import limits_of
 from host_bridge.agent.energy.house import House, Now
-from host_bridge.agent.energy.ladder import LAST_PLAN_S, PLACE, SIMPLE, lowest
+from host_bridge.agent.energy.ladder import LAST_PLAN_S, PLACE, RUNGS, SIMPLE, lowest
 from host_bridge.agent.energy.orders import Store, Wish
 from host_bridge.agent.energy.parts import Parts
 from host_bridge.agent.energy.planning import forecast_row
@@ -108,7 +108,8 @@ def climb(parts: Parts, now_s: int) -> list[RungRow]:
     for house in parts.houses:
         if house.standing.settle(now_s):
             words = house.standing.words()
-            text = f"{house.name}: {house.standing.rung}" + (f": {words[0]}" if words else "")
+            shown = f"{house.standing.rung}: {words[0]}" if words else RUNGS[house.standing.place].shown
+            text = f"{house.name}: {shown}"
             rows.append(RungRow(house.name, now_s, house.standing.rung, words[0] if words else ""))
             parts.say("warning" if house.standing.place > 1 else "info", "energy rung", text, house.node)
             parts.count("rung_changes")
