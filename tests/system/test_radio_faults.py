@@ -69,11 +69,7 @@ def test_what_both_gateways_hear_is_one_record_and_the_nearer_one_answers(house)
     after = sent(house)
     assert after[0] > before[0] and after[1] == before[1]
     assert "gateway-1" in way(house)["gateway"]
-    for _ in range(60):  # the one that is further off hears fewer
-        if all(radio["counts"]["heard"] > 3 for radio in radios(house)):
-            break
-        time.sleep(0.5)
-    assert all(radio["counts"]["heard"] > 3 for radio in radios(house))
+    until(lambda: all(radio["counts"]["heard"] > 3 for radio in radios(house)), 30)  # who is further off hears fewer
     ((total, distinct),) = rows(
         house.database, "SELECT count(*), count(DISTINCT epoch || ' ' || sequence) FROM readings"
     )
