@@ -52,13 +52,14 @@ def choose(wanted_wh: float, net_w: float, limits: Limits, left_s: float, step_s
     if wanted < min(free, 0.0) - more and limits.discharge_w > 0 and limits.left_wh > 0:
         return Choice(DISCHARGE, wanted, f"{-wanted:.0f} Wh are to come out, and by itself only {-free:.0f} Wh would")
     if net_w <= 0 or abs(wanted - free) <= band or (now == SELF and wanted < -band / 4):
-        return Choice(SELF, free, f"the battery does by itself what is wanted: {_words(free)}")
+        return Choice(SELF, free, _by_itself(free))
     if wanted < -band / 4:  # part of the deficit: first that, then hold
         return Choice(SELF, wanted, f"{-wanted:.0f} Wh are to serve the load, then the rest is kept")
     return Choice(HOLD, held, f"what is stored is kept for later: the load would take {-free:.0f} Wh of it")
 
 
-def _words(energy_wh: float) -> str:
+def _by_itself(energy_wh: float) -> str:
     if abs(energy_wh) < 1:
-        return "nothing"
-    return f"{energy_wh:.0f} Wh in" if energy_wh > 0 else f"{-energy_wh:.0f} Wh out"
+        return "nothing is to be done"
+    words = f"{energy_wh:.0f} Wh in" if energy_wh > 0 else f"{-energy_wh:.0f} Wh out"
+    return f"the battery does by itself what is wanted: {words}"

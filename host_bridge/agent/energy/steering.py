@@ -107,7 +107,7 @@ def _why(charge_w: float, worth: float, its: Battery, price: Price, net_w: float
     if net_w > 0 and its.content_wh > its.least_wh + 1:
         return f"a kWh costs {costs} now, and what is stored will be worth {later}"
     if net_w > 0:
-        return "nothing is stored, and nothing is left over"
+        return "the battery is empty, and no sun is left over"
     return f"what is left over earns {earns} a kWh now, and stored it is worth {later}"
 
 
