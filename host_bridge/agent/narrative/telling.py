@@ -7,7 +7,7 @@ whole number.
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, tzinfo
-from itertools import groupby
+from itertools import groupby, zip_longest
 
 from host_bridge.agent.narrative.amounts import ct, kwh, number
 from host_bridge.agent.narrative.day import Day
@@ -170,11 +170,11 @@ def _uncertain(day: Day, length: str, clock: Clock) -> Iterator[Sentence]:
     for row in [row for row in day.intervals if row.flags][: MOST_TOLD if length == "long" else 1]:
         when = day.row_figure(row, "start_s", clock, "s")
         yield Sentence("uncertain", ("At ", when, ": ", day.quote(row, "flags"), "."))
-    for rung in [rung for rung in day.rungs if rung.cause][: MOST_TOLD if length == "long" else 1]:
-        when = day.row_figure(rung, "since_s", clock, "s")
+    spans = [(rung, until) for rung, until in zip_longest(day.rungs, day.rungs[1:]) if rung.cause]
+    for rung, until in spans[: MOST_TOLD if length == "long" else 1]:
+        span: list[Part] = ["From ", day.row_figure(rung, "since_s", clock, "s")]
+        span += [" to ", day.row_figure(until, "since_s", clock, "s")] if until else [" on"]
         words = day.quote(rung, "rung")
-        yield Sentence(
-            "uncertain", ("From ", when, " on the agent worked by ", words, ": ", day.quote(rung, "cause"), ".")
-        )
+        yield Sentence("uncertain", (*span, " the agent worked by ", words, ": ", day.quote(rung, "cause"), "."))
     if length == "long":
         yield from surprises(day, clock)

@@ -10,6 +10,7 @@ from host_bridge.agent.narrative import Figure, Quote, read, rows_of, tell
 from host_bridge.store.book_rows import (
     IntervalRow,
     LineRow,
+    RungRow,
 )
 from host_bridge.store.books import Books
 from tests.host.agent.narrative_kit import BEGIN, DAY, STEP, day_rows
@@ -104,3 +105,11 @@ def test_an_expectation_over_other_steps_than_were_metered_is_not_told(books):
 def test_a_length_that_is_none(books):
     with pytest.raises(ValueError, match="short or long"):
         account(books, "medium")
+
+
+def test_how_long_it_was_not_well_is_told(books):
+    books.add([IntervalRow("home-07", BEGIN, STEP, 5, 0, 0, 0, 0, 0, "", "{}")])
+    books.add(
+        [RungRow("home-07", BEGIN + 600, "no market", "too few homes"), RungRow("home-07", BEGIN + 7200, "full", "")]
+    )
+    assert "From 00:10 to 02:00 the agent worked by no market: too few homes." in account(books, "short").text
