@@ -267,7 +267,8 @@ def test_what_does_not_read_back_is_told(ring, folder):
 
 @pytest.fixture
 def run(tmp_path, capsys):
-    (tmp_path / "gridnexus.toml").write_text('[bridge]\nstate_dir = "state"\n')
+    # Port 1: a bridge that somebody else runs on the usual one is not spoken to.
+    (tmp_path / "gridnexus.toml").write_text('[bridge]\nstate_dir = "state"\n[web]\nport = 1\n')
 
     def run(*arguments):
         try:
