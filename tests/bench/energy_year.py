@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from host_bridge.agent.plan import Battery
 from host_bridge.agent.plan.solver import Quiet
-from host_bridge.agent.plan.worth import Stores, law, likely, shared, worths
+from host_bridge.agent.plan.worth import Stores, shared
+from host_bridge.agent.policy.teacher import follow, teach
 from host_bridge.microworld import catalogue, spec
 from host_bridge.microworld.study import trial
 from host_bridge.microworld.study.feeds import Lanes
@@ -96,14 +97,14 @@ def rule(homes: Homes, strategy: str) -> Year:
 
 def alone(homes: Homes) -> Year:
     """Ours, each home by itself."""
-    return Year(homes, _follow(homes.net_wh.astype(float), homes.price, _stores(len(homes.names))))
+    return Year(homes, teach(homes, _battery()).charge_wh)
 
 
 def pooled(homes: Homes) -> Year:
     """Ours, the batteries run for all homes together: each hour their total is shared out by what each can do."""
     count = len(homes.names)
     net = homes.net_wh.sum(axis=0, keepdims=True).astype(float)
-    total = _follow(net, homes.price, _stores(count).together())[0]
+    total = follow(net, homes.price.astype(float), _stores(count).together()).charge_wh[0]
     eta = EFFICIENCY_PERMILLE / 1000
     content, charge = np.zeros(count), np.zeros(homes.net_wh.shape)
     for hour, wanted in enumerate(total):
@@ -121,33 +122,6 @@ def foresight(homes: Homes, *, pool: bool) -> float:
     nets = homes.net_wh.sum(axis=0, keepdims=True) if pool else homes.net_wh
     size = len(homes.names) if pool else 1
     return sum(_least_cost(net.astype(float), homes.price.astype(float), size) for net in nets) / base
-
-
-def _follow(net: Wh, price: NDArray[np.int32], stores: Stores) -> Wh:
-    """[n, hours] Wh into the batteries by worth and law, a plan each hour. Worths need no contents, so those of a day
-    are worked out side by side, each from the hours before its own alone."""
-    count, hours = net.shape
-    content, charge = np.zeros(count), np.zeros(net.shape)
-    many = Stores(*(np.tile(part, DAY) for part in (stores.capacity_wh, stores.charge_w, stores.discharge_w)),
-                  np.tile(stores.efficiency, DAY))  # fmt: skip
-    known = np.append(price, price[-DAY:]).astype(float)
-    free = np.zeros(AHEAD)
-    for start in range(0, hours, DAY):
-        these = range(start, min(start + DAY, hours))
-        ways = np.concatenate([likely(net[:, :hour], AHEAD, 3600) for hour in these], axis=1)
-        prices = np.repeat([known[hour : hour + AHEAD] for hour in these], count, axis=0)
-        used = many if len(these) == DAY else Stores(*(part[: count * len(these)] for part in _parts(many)))
-        worth = worths(ways, prices, free, 1.0, used)[:, 0].reshape(len(these), count, -1)
-        for hour, its in zip(these, worth, strict=True):
-            charge[:, hour] = law(its, float(price[hour]), 0.0, net[:, hour], content, stores, 1.0)
-            eta = stores.efficiency
-            content += np.where(charge[:, hour] > 0, charge[:, hour] * eta, charge[:, hour] / eta)
-            content = np.clip(content, 0, stores.capacity_wh)
-    return charge
-
-
-def _parts(stores: Stores) -> tuple[Wh, ...]:
-    return stores.capacity_wh, stores.charge_w, stores.discharge_w, stores.efficiency
 
 
 def _battery(content_wh: float = 0.0) -> Battery:

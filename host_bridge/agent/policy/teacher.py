@@ -22,21 +22,33 @@ class Lesson:
 
 
 def teach(homes: Homes, battery: Battery) -> Lesson:
-    """The planner's rule (plan.worth) in every hour, from the hours before it, the next 24 prices, and the net load of
-    the hour itself as the meter tells it while it lasts. Contents begin empty."""
-    net, count = homes.net_wh.astype(float), len(homes.names)
-    stores, side_by_side = Stores.of([battery] * count), Stores.of([battery] * count * DAY)
-    content, contents, charges = np.zeros(count), np.zeros(net.shape), np.zeros(net.shape)
-    price, free = np.append(homes.price, homes.price[-DAY:]).astype(float), np.zeros(DAY)
-    for start in range(0, homes.hours - homes.hours % DAY, DAY):
-        hours = range(start, start + DAY)
-        ways = np.concatenate([likely(net[:, :hour], DAY, HOUR_S) for hour in hours], axis=1)
-        prices = np.repeat([price[hour : hour + DAY] for hour in hours], count, axis=0)
-        worth = worths(ways, prices, free, 1.0, side_by_side)[:, 0].reshape(DAY, count, -1)
-        for hour, its in zip(hours, worth, strict=True):
+    """The planner's rule in every hour, each home by itself."""
+    stores = Stores.of([battery] * len(homes.names))
+    return follow(homes.net_wh.astype(float), homes.price.astype(float), stores)
+
+
+def follow(net_wh: Floats, price_mct: Floats, stores: Stores) -> Lesson:
+    """The rule (plan.worth) with `stores` [n] over net_wh [n, hours]: a plan in each hour from the hours before it, the
+    next 24 prices, and the net load of the hour itself as the meter tells it while it lasts. Contents begin empty.
+
+    Worths need no contents, so those of a day are worked out side by side, each from the hours before its own alone.
+    """
+    count, hours = net_wh.shape
+    content, contents, charges = np.zeros(count), np.zeros(net_wh.shape), np.zeros(net_wh.shape)
+    price, free, eta = np.append(price_mct, price_mct[-DAY:]), np.zeros(DAY), stores.efficiency
+    for start in range(0, hours, DAY):
+        these = range(start, min(start + DAY, hours))
+        ways = np.concatenate([likely(net_wh[:, :hour], DAY, HOUR_S) for hour in these], axis=1)
+        prices = np.repeat([price[hour : hour + DAY] for hour in these], count, axis=0)
+        worth = worths(ways, prices, free, 1.0, _times(stores, len(these)))[:, 0].reshape(len(these), count, -1)
+        for hour, its in zip(these, worth, strict=True):
             contents[:, hour] = content
-            charge = law(its, price[hour], 0.0, net[:, hour], content, stores, 1.0)
+            charge = law(its, price[hour], 0.0, net_wh[:, hour], content, stores, 1.0)
             charges[:, hour] = charge
-            content = content + np.where(charge > 0, charge * battery.efficiency, charge / battery.efficiency)
-            content = np.clip(content, 0, battery.capacity_wh)
+            content = np.clip(content + np.where(charge > 0, charge * eta, charge / eta), 0, stores.capacity_wh)
     return Lesson(contents, charges)
+
+
+def _times(stores: Stores, count: int) -> Stores:
+    parts = (stores.capacity_wh, stores.charge_w, stores.discharge_w, stores.efficiency)
+    return Stores(*(np.tile(part, count) for part in parts))
