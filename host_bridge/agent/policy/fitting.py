@@ -5,8 +5,8 @@ S, what its sun had left over yesterday; s, the same today so far. Hidden: relu(
     buys   while what the battery can give < buy * N              (from `buy_from` on)
     holds  while what the battery can give < keep * N - wait * relu(S - s)
 and else follows the meter. Weights are 0 or 1: any other costs a multiplication, for which a node's plan has no bytes
-left (1 of 176); weights up to 3 were tried and give up 0.15 % less. Those are taken with which the homes pay least
-beside the teacher. Homes with an odd number alone are looked at (tests/bench/energy_year.py has the rule).
+left. Those are taken with which the homes pay least beside the teacher. Homes with an odd number alone are looked at
+(tests/bench/energy_year.py has the rule).
 """
 
 import sys

@@ -113,3 +113,9 @@ def test_how_long_it_was_not_well_is_told(books):
         [RungRow("home-07", BEGIN + 600, "no market", "too few homes"), RungRow("home-07", BEGIN + 7200, "full", "")]
     )
     assert "From 00:10 to 02:00 the agent worked by no market: too few homes." in account(books, "short").text
+
+
+def test_what_kept_another_home_from_the_best_is_not_told_of_this_one(books):
+    books.add([IntervalRow("home-07", BEGIN, STEP, 5, 0, 0, 0, 0, 0, "", "{}")])
+    books.add([RungRow("home-08", BEGIN - 600, "no market", "too few homes")])
+    assert "no market" not in account(books).text

@@ -9,7 +9,7 @@ from gridnode.node.plan import Plan
 from gridnode.wire import schema
 from host_bridge.agent.policy.closed_loop import Inverters, bill_mct, charges
 from host_bridge.agent.policy.document import document, program
-from host_bridge.agent.policy.fitting import BATTERY, Weights, compare, fit
+from host_bridge.agent.policy.fitting import BATTERY, Weights, _moved, compare, fit
 from host_bridge.agent.policy.teacher import teach
 from host_bridge.microworld import bytecode
 from host_bridge.microworld.study.homes import Homes, read
@@ -124,3 +124,26 @@ def test_the_weights_of_the_specification_are_those_that_fitting_finds():
     found = fit(recorded.some(list(range(0, len(recorded.names), 2))))
     assert found.weights == Weights(buy=1, keep=1, wait=1, buy_from=15)
     assert found.given_up < 0.02
+
+
+def test_an_inverter_that_holds_takes_sun_and_gives_nothing():
+    its = Inverters(np.full(2, 3000.0))
+    power = its.run(np.array([900.0, -900.0]), np.zeros(2, bool), np.ones(2, bool), 0.5)
+    assert power.tolist() == [0.0, 900.0]
+
+
+@pytest.mark.parametrize(
+    ("content_wh", "clock", "weights", "moves"),
+    [
+        (1000.0, 12, (1, 1, 1), -500),  # sun is to come: what is stored may go
+        (1000.0, 12, (1, 1, 0), 0),  # it is not counted on: the evening's need is held
+        (400.0, 12, (1, 1, 1), 0),
+        (400.0, 12, (1, 0, 1), -379.6),
+        (400.0, 15, (1, 1, 1), (3000 - 379.6) / 0.949**2),
+        (400.0, 15, (0, 1, 1), 0),
+        (400.0, 17, (1, 1, 1), -379.6),  # dear
+    ],
+)
+def test_what_each_weight_does(content_wh, clock, weights, moves):
+    told = (np.array([each]) for each in (content_wh, 500, 3000.0, 2500.0))
+    assert _moved(*told, np.array(clock), Weights(*weights, 15)) == pytest.approx(moves)
