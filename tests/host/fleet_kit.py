@@ -57,7 +57,7 @@ class FleetKit:
 
     async def until(self, condition):
         """Wait for what must come about by itself."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):  # for a machine with much else to do
             while not condition():  # noqa: ASYNC110 (whatever it asks about)
                 await asyncio.sleep(0.002)
 

@@ -60,7 +60,7 @@ class Run:
         self.chunks += 1
 
     async def until(self, condition):
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):  # for a machine with much else to do
             while not condition():  # noqa: ASYNC110 (whatever it asks about)
                 await asyncio.sleep(0.002)
 

@@ -57,7 +57,7 @@ class Kit:
         return [event.text for event in self.events.recent if event.kind == kind]
 
     async def until(self, condition):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):  # for a machine with much else to do
             while not condition():  # noqa: ASYNC110
                 await asyncio.sleep(0.002)
 
