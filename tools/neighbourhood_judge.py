@@ -18,7 +18,8 @@ from tools.neighbourhood_energy import energy
 from tools.neighbourhood_files import SPEED, STEP_S, Calendar
 from tools.nodes import NodesError
 
-_PARTS = "trade_micro + grid_micro + imbalance_micro + fee_micro"
+_PARTS = "trade_micro + grid_micro + imbalance_micro + fee_micro + dividend_micro"
+_SETTLES = "dividend_micro = 0"  # an interval; the other lines pay out the day's pool
 RECORDING_LIMIT_PPM = 1000
 BOOKS_LIMIT_MWH = 4 * SPEED  # registers count whole mWh, of which each is SPEED of the grid's
 CONTENT_LIMIT_MWH = 5 * SPEED
@@ -54,7 +55,7 @@ def _books(db: sqlite3.Connection, names: Sequence[str]) -> dict[str, int]:
     """unbalanced_micro: by how much the accounts of intervals do not sum to zero. missing: intervals of homes, between
     a home's first and its last, that lack a line or their energy. twice: those that have more than one."""
     sums = db.execute(f"SELECT sum({_PARTS}) FROM lines GROUP BY start_s").fetchall()  # noqa: S608 - our own words
-    lines = Counter(db.execute("SELECT home, start_s FROM lines").fetchall())
+    lines = Counter(db.execute(f"SELECT home, start_s FROM lines WHERE {_SETTLES}").fetchall())  # noqa: S608
     energies = Counter(db.execute("SELECT home, start_s FROM intervals").fetchall())
     missing = 0
     for name in names:
@@ -62,7 +63,7 @@ def _books(db: sqlite3.Connection, names: Sequence[str]) -> dict[str, int]:
         wanted = range(min(mine), max(mine) + 1, STEP_S) if mine else ()
         missing += sum((name, start) not in lines or (name, start) not in energies for start in wanted) + (not mine)
     return {
-        "settled": len(sums),
+        "settled": len({start for _, start in lines}),
         "unbalanced_micro": sum(abs(micro) for (micro,) in sums),
         "missing": missing,
         "twice": sum(count > 1 for counted in (lines, energies) for count in counted.values()),
@@ -76,7 +77,17 @@ def _savings(db: sqlite3.Connection) -> dict[str, Any]:
         " FROM lines WHERE home NOT LIKE '=%'"
     ).fetchone()
     saved = round((nothing - paid) * 1000 / nothing) if nothing else None
-    return {"nothing_micro": nothing, "without_market_micro": alone, "paid_micro": paid, "saved_permille": saved}
+    out, held = db.execute(
+        f"SELECT coalesce(sum(dividend_micro), 0), coalesce(-sum({_PARTS}), 0) FROM lines WHERE home LIKE '=pool%'"  # noqa: S608
+    ).fetchone()
+    return {
+        "nothing_micro": nothing,
+        "without_market_micro": alone,
+        "paid_micro": paid,
+        "saved_permille": saved,
+        "pool_micro": held,
+        "pool_paid_out_micro": out,
+    }
 
 
 def _stored_mwh(nodes: Sequence[HomeNode]) -> int:
@@ -97,7 +108,7 @@ def _on_return(kept: sqlite3.Connection, told: sqlite3.Connection, cut: Absence,
     journal that the bridge does not have, or has twice."""
     from_s, until_s = (calendar.grid_s(ms) for ms in (cut.from_ms, cut.until_ms))
     ended = range(from_s + -from_s % STEP_S, until_s + 1, STEP_S)
-    query = "SELECT start_s, settled_s, is_late FROM lines WHERE home = ?"
+    query = f"SELECT start_s, settled_s, is_late FROM lines WHERE home = ? AND {_SETTLES}"  # noqa: S608
     lines = {start: (settled, late) for start, settled, late in kept.execute(query, (cut.node,))}
     found = [lines[end - STEP_S] for end in ended if end - STEP_S in lines]
     stored = Counter(
@@ -176,7 +187,8 @@ def in_words(figures: dict[str, Any]) -> str:
         )
     lines += [
         f"paid {money['paid_micro'] / 1e6:.2f}, without battery and agent {money['nothing_micro'] / 1e6:.2f}: saved"
-        f" {money['saved_permille']} per mille, and the batteries hold {money['stored_mwh'] / 1e6:.1f} kWh more",
+        f" {money['saved_permille']} per mille, and the batteries hold {money['stored_mwh'] / 1e6:.1f} kWh more; the"
+        f" pool holds {money['pool_micro'] / 1e6:.2f} and paid out {money['pool_paid_out_micro'] / 1e6:.2f}",
         f"{commands['applied']} commands applied, {commands['refused']} refused, {commands['unknown']} of unknown fate",
         f"CPU of one core: {figures['cpu_percent']['nodes']} % the nodes together, {figures['cpu_percent']['bridge']} %"
         " the bridge",

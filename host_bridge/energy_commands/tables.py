@@ -32,6 +32,11 @@ def community(found: Answer, zone: tzinfo) -> Iterator[Text]:
         yield Text(printable(f"feeder {feeder['name']}: {full}"))
     if its["savings"]:
         yield savings(its["savings"])
+    if pool := its["pool"]:
+        paid = (
+            "" if pool["paid_micro"] is None else f"; for {pool['paid_day']} it paid out {_money(pool['paid_micro'])}"
+        )
+        yield Text(printable(f"pool: {_money(pool['held_micro'])}, each day's paid out by what each home added{paid}"))
 
 
 def savings(its: Answer) -> Text:
@@ -40,7 +45,7 @@ def savings(its: Answer) -> Text:
     band = "" if its["low_permille"] is None else (
         f", {its['low_permille'] / 10:.1f} to {its['high_permille'] / 10:.1f} %")  # fmt: skip
     waiting = f"; {its['open_intervals']} intervals wait for a meter" if its["open_intervals"] else ""
-    money = f"{its['saved_micro'] / 10_000:.1f} ct of {its['baseline_micro'] / 10_000:.1f} ct"
+    money = f"{_money(its['saved_micro'])} of {_money(its['baseline_micro'])}"
     return Text(f"saved against doing nothing: {money}, {share}{band} ({its['says']}{waiting})")
 
 
@@ -124,6 +129,10 @@ def _watts(value: float | None) -> str:
 
 def _kwh(mwh: int) -> str:
     return f"{mwh / 1e6:.3f} kWh"
+
+
+def _money(micro: int) -> str:
+    return f"{micro / 10_000:.1f} ct"
 
 
 def _ct(mct: int | None) -> str:

@@ -8,6 +8,7 @@ have had alone, each mWh that comes from a neighbour saves `buy - sell`: that, a
    in proportion.
 2. Balanced. What was taken but not bought, and delivered but not sold, is matched next, before the grid is: half of its
    gain at that price is the home's, half is kept for the pool (KEPT_PERMILLE), so that a bid is worth more than none.
+   In coalition mode nobody bids and ALL is kept: the pool shares it out (`coalition`).
 3. The grid's. What is then left of a home's energy is at the grid's prices, as without a market.
 4. Fee. Of traded energy, from either side, to the operator; never more than the home's gain.
 5. Imbalance. Who kept its word and was cut loses gain. Homes on the other side that bought but did not take, or sold
@@ -36,7 +37,7 @@ from host_bridge.market.clearing import Clearing
 from host_bridge.market.sharing import share
 from host_bridge.market.tariff import MOST_MCT, Tariff, ceil_micro, floor_micro
 
-KEPT_PERMILLE = 500  # of the gain on energy that was not traded
+KEPT_PERMILLE, ALL = 500, 1000  # of the gain on energy that was not traded
 MOST_METERED_MWH = 1_000_000_000  # of a home in an interval: 1 MWh
 
 
@@ -61,13 +62,22 @@ class Metered:
 
 @dataclass(frozen=True, slots=True)
 class Fees:
-    """`trade_mct`: what the operator takes for a kWh traded, from either side. Raises SettlementError."""
+    """`trade_mct`: what the operator takes for a kWh traded, from either side. `kept_permille`: what the pool takes of
+    the gain on energy that was not traded. Raises SettlementError.
+    """
 
     trade_mct: int = 0
+    kept_permille: int = KEPT_PERMILLE
 
     def __post_init__(self) -> None:
         if type(self.trade_mct) is not int or not 0 <= self.trade_mct <= MOST_MCT:
             raise SettlementError(f"trade_mct is {self.trade_mct!r}: give a whole number from 0 to {MOST_MCT}")
+        if type(self.kept_permille) is not int or not 0 <= self.kept_permille <= ALL:
+            raise SettlementError(f"kept_permille is {self.kept_permille!r}: give a whole number from 0 to {ALL}")
+
+    def left(self, gain: int) -> int:
+        """Of a gain on energy that was not traded, what is the home's."""
+        return gain * (ALL - self.kept_permille) // ALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +197,10 @@ def settle(
     prices = _Prices(tariff.sell_mct, tariff.buy_mct, tariff.bounds is not None)
     homes = _homes(clearing, told, prices)
     left, saved = _match_all(homes, before.left, prices) if prices.shares else (before.left, 0)
-    _gains(homes, saved, prices, fees or Fees())
+    fees = fees or Fees()
+    _gains(homes, saved, prices, fees)
     _imbalance(homes, saved, prices, before.left)
-    lines = {home.name: _line(home, prices) for home in homes}
+    lines = {home.name: _line(home, prices, fees) for home in homes}
     grid = ceil_micro(sum(prices.parts((each.import_mwh, each.export_mwh)) for each in told.values()) - saved)
     operator, paid = sum(home.fee for home in homes), sum(line.total_micro for line in lines.values())
     return Settled(
@@ -245,10 +256,7 @@ def _match(claims: Sequence[tuple[int, int]], left: Left) -> tuple[list[tuple[in
 
 def _gains(homes: Sequence[_Home], saved: int, prices: _Prices, fees: Fees) -> None:
     """Rules 1, 2 and 4. Where local prices promise more than is saved, all gain less in proportion."""
-    parts = [
-        prices.gain(home.price, home.traded) + prices.gain(home.price, home.balanced) * (1000 - KEPT_PERMILLE) // 1000
-        for home in homes
-    ]
+    parts = [prices.gain(home.price, home.traded) + fees.left(prices.gain(home.price, home.balanced)) for home in homes]
     gains = [floor_micro(each) for each in parts] if prices.shares else [0] * len(homes)
     if sum(gains) > floor_micro(saved):
         gains = share(floor_micro(saved), gains)
@@ -281,14 +289,14 @@ def _cost_of_short(home: _Home, prices: _Prices, sellers_are_short: bool) -> int
     return floor_micro((home.price - prices.sell) * (home.bought - home.word[0]))
 
 
-def _line(home: _Home, prices: _Prices) -> Line:
+def _line(home: _Home, prices: _Prices, fees: Fees) -> Line:
     """What is left of a micro-unit by rounding goes with the trade, or without one with the imbalance."""
     alone = ceil_micro(prices.parts((home.metered.import_mwh, home.metered.export_mwh)))
     total = -alone + home.gain - home.fee - home.charge + home.made_good
     grid = -ceil_micro(prices.parts(home.rest))
     imbalance = total - grid + home.fee
     if any(home.traded):
-        of_balanced = prices.gain(home.price, home.balanced) * (1000 - KEPT_PERMILLE) // 1000
+        of_balanced = fees.left(prices.gain(home.price, home.balanced))
         imbalance = floor_micro(of_balanced - prices.parts(home.balanced)) - home.charge + home.made_good
     return Line(
         home=home.name,

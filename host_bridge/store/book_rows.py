@@ -127,6 +127,12 @@ class LineRow(NamedTuple):
     nothing_micro: int  # and without battery: load less sun at the tariff
     settled_s: int
     is_late: int
+    dividend_micro: int = 0  # of a line in a local day's last second: the day's pool, paid out
+
+    @property
+    def is_payment(self) -> bool:
+        """Out of the pool, for a day: no interval is settled by it."""
+        return self.dividend_micro != 0
 
 
 class PreferenceRow(NamedTuple):

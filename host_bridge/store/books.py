@@ -15,7 +15,7 @@ from host_bridge.store import tables
 from host_bridge.store.book_rows import AGEING, KEYS, MAY_CHANGE, Row
 
 APPLICATION_ID = 0x67724E41  # "grNA"
-VERSION = 1
+VERSION = 2  # 1: lines had no dividend_micro
 _SQL = {str: "TEXT", int: "INTEGER", float: "REAL"}
 
 R = TypeVar("R", bound=Row)
@@ -132,15 +132,17 @@ def _open(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")  # what is settled stays settled over a power cut
         if version < VERSION:
-            _make(db)
+            _make(db, version)
     except BaseException:
         db.close()
         raise
     return db
 
 
-def _make(db: sqlite3.Connection) -> None:
+def _make(db: sqlite3.Connection, version: int) -> None:
     db.execute("BEGIN IMMEDIATE")
+    if version == 1:
+        db.execute("ALTER TABLE lines ADD COLUMN dividend_micro INTEGER NOT NULL DEFAULT 0")
     for statement in _statements():
         db.execute(statement)
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")

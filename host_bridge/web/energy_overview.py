@@ -2,10 +2,10 @@
 
 from datetime import tzinfo
 
-from host_bridge.agent.energy.view import CommunityView, EnergyView
+from host_bridge.agent.energy.view import CommunityView, EnergyView, PoolView
 from host_bridge.web.banner import Line
 from host_bridge.web.elements import Text, attribute, box, mark
-from host_bridge.web.energy_words import UNKNOWN, at, cents, price, watts
+from host_bridge.web.energy_words import UNKNOWN, at, cents, money, price, watts
 from host_bridge.web.savings_tile import Savings
 
 
@@ -41,6 +41,7 @@ class Overview:
     def __init__(self) -> None:
         with box("section", "energy-now", aria_label="Now"):
             self._price, self._savings = _Price(), Savings("Saved against doing nothing")
+            self._pool = self._savings.note()
             with box("div", "tile"):
                 Text("h2", "All homes together", "eyebrow")
                 self._powers = Facts("use", "sun gives", "batteries", "grid")
@@ -50,6 +51,7 @@ class Overview:
         community = view.community
         self._price.tick(community)
         self._savings.tick(community.savings)
+        self._pool.show(pool_words(community.pool))
         self._powers.show(
             watts(community.load_w),
             watts(community.solar_w),
@@ -120,6 +122,14 @@ def flow(value: float | None, positive: str, negative: str) -> str:
 def silent_words(homes: int) -> str:
     """Whom the sum does not have."""
     return f"without {homes} home{'' if homes == 1 else 's'} whose meters do not tell" if homes else ""
+
+
+def pool_words(pool: PoolView | None) -> str:
+    """What is all homes' together, and what they got of it last."""
+    if pool is None:
+        return ""
+    paid = "" if pool.paid_micro is None else f"; {money(pool.paid_micro)} for {pool.paid_day} paid out"
+    return f"Pool: {money(pool.held_micro)}, each day's paid out by what each home added{paid}."
 
 
 def books_words(sum_micro: int) -> str:

@@ -11,13 +11,18 @@ class Savings:
     """What was saved, with its band: drawn, and in words."""
 
     def __init__(self, title: str) -> None:
-        with box("div", "tile"):
+        with box("div", "tile") as self._tile:
             Text("h2", title, "eyebrow")
             self._headline = Text("p", "", "headline")
             with box("div", "whisker", aria_hidden="true") as self._drawn:
                 self._zero, self._band, self._mark = box("span", "zero"), box("span", "band"), box("span", "mark")
             self._band_words = Text("p", "", "note")
             self._sums = Text("p", "", "note")
+
+    def note(self) -> Text:
+        """One more line below."""
+        with self._tile:
+            return Text("p", "", "note")
 
     def tick(self, savings: SavingsView | None) -> None:
         self._headline.show(headline(savings))

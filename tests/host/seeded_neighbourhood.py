@@ -20,6 +20,7 @@ from host_bridge.agent.energy.view import (
     FeederView,
     HomeView,
     PointView,
+    PoolView,
     RungView,
     SavingsView,
     SkillView,
@@ -195,6 +196,7 @@ class Neighbourhood:
             sum(trade.estimated_mwh for trade in trades), trades, sums["grid_w"], sums["solar_w"], sums["load_w"],
             sums["battery_w"], len(homes) - len(known), feeder, self._savings(24, len(homes)), market,
             SolveView(BEGIN_S - 11, "optimal", 412.0, 96.0, 120, len(homes), 96), 0, 24,
+            PoolView(31_400, 412_000, "2026-06-30"),
         )  # fmt: skip
         events = ["home-4 is not heard: its node follows the plan that it keeps", "home-7 forecasts simply: young"]
         return EnergyView(

@@ -73,6 +73,21 @@ def _maker(hint):
     return {int: lambda text: 3, float: lambda text: 2.5, str: lambda text: text}[hint]
 
 
+def test_books_from_before_the_pool_was_paid_out_go_on(tmp_path):
+    path = tmp_path / "agent.db"
+    books = Books(path)
+    books.add([line(900), line(1800)])
+    books.close()
+    with sqlite3.connect(path) as db:  # as version 1 had them
+        db.execute("ALTER TABLE lines DROP COLUMN dividend_micro")
+        db.execute("PRAGMA user_version = 1")
+    paid = LineRow(86_399, "a", 0, 0, 0, 0, 0, 0, 7, 0, -5)
+    for _ in range(2):
+        books.add([paid])
+        assert books.rows(LineRow) == [line(900), line(1800), paid] and paid.is_payment and not line(900).is_payment
+        books.close()
+
+
 def test_another_program_s_file_is_left_alone(tmp_path):
     path = tmp_path / "agent.db"
     with sqlite3.connect(path) as db:

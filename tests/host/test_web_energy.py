@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from host_bridge.agent.energy.view import SavingsView, SwitchingView, TradeView
+from host_bridge.agent.energy.view import PoolView, SavingsView, SwitchingView, TradeView
 from host_bridge.agent.narrative import read, tell
 from host_bridge.agent.preference import PreferenceError
 from host_bridge.model import LinkState, NodeView
@@ -113,6 +113,15 @@ def test_a_replay_says_so_and_real_time_says_nothing(view):
 def test_books_that_do_not_balance_are_told():
     assert energy_overview.books_words(0) == ""
     assert "sum to -3 micro-units" in energy_overview.books_words(-3)
+
+
+def test_the_pool_is_told_where_there_is_one():
+    assert energy_overview.pool_words(None) == ""
+    young = energy_overview.pool_words(PoolView(31_400, None, ""))
+    assert young == "Pool: 3.1\N{NO-BREAK SPACE}ct, each day's paid out by what each home added."
+    assert "; 41.2\N{NO-BREAK SPACE}ct for 2026-06-30 paid out." in energy_overview.pool_words(
+        PoolView(0, 412_000, "2026-06-30")
+    )
 
 
 def test_what_is_open_is_told_home_by_home(view):

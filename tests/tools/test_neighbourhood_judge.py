@@ -36,6 +36,9 @@ def start_s(step):
     return CALENDAR.start_s + step * STEP_S
 
 
+PAID_S = start_s(4) - 1  # a day's last second: its pool is paid out, no interval is settled
+
+
 def mwh(power_mw, ms):
     return power_mw * ms // 3_600_000
 
@@ -77,8 +80,11 @@ def book_rows():
             MarketRow(start_s(step), 11_000, 22_000, 0, 0, "uniform", "", "{}"),
             IntervalRow("home-01", start_s(step), STEP_S, 0, exported, solar, charged, 0, late, "", "{}"),
             LineRow(start_s(step), "home-01", 30, 40, 5, 1, 80, 100, settled_s, late),
-            LineRow(start_s(step), "=grid", -30, -40, -5, -1, 0, 0, settled_s, late),
+            LineRow(start_s(step), "=grid", 0, -40, -5, -1, 0, 0, settled_s, late),
+            LineRow(start_s(step), "=pool", -30, 0, 0, 0, 0, 0, settled_s, late),
         ]
+    rows.append(LineRow(PAID_S, "home-01", 0, 0, 0, 0, 0, 0, start_s(7), 0, -70))
+    rows.append(LineRow(PAID_S, "=pool", 0, 0, 0, 0, 0, 0, start_s(7), 0, 70))
     return rows
 
 
@@ -109,15 +115,17 @@ def test_books_meters_recordings_and_contents_that_agree_are_good(tmp_path):
     assert found["savings"] == {
         "nothing_micro": 800,
         "without_market_micro": 640,
-        "paid_micro": 608,
-        "saved_permille": 240,
+        "paid_micro": 538,
+        "saved_permille": 328,
+        "pool_micro": 170,
+        "pool_paid_out_micro": 70,
         "stored_mwh": round(CHARGE_MW * 0.949 * STEPS * STEP_S / 3600),
     }
     commands = found["commands"]
     assert (commands["applied"], commands["refused"], commands["refusals"]) == (1, 1, ["min on time"])
     said = in_words(found)
     assert (
-        "saved 240 per mille" in said
+        "saved 328 per mille" in said
         and "4 of 4 intervals settled on its return, 4 of them after" in said
         and "WRONG" not in said
     )
@@ -134,6 +142,7 @@ AT_3 = f"WHERE start_s = {start_s(3)} AND home = 'home-01'"
         (f"agent.db:DELETE FROM lines {AT_3.replace(' AND', ' AND 1=1 AND')}", "1 intervals of homes are missing"),
         (f"agent.db:DELETE FROM intervals {AT_3}", "1 intervals of homes are missing"),
         (f"{LINES} settled_s = {start_s(4)} {AT_3}", "1 intervals of home-01 were settled before anybody could know"),
+        (f"{LINES} dividend_micro = -69 WHERE dividend_micro = -70", "the books are off by 1 micro-units"),
         (f"{LINES} is_late = 0", "home-01: nothing of its absence was settled late"),
         (f"agent.db:DELETE FROM lines WHERE start_s >= {start_s(4)}", "1 intervals of home-01 were not settled"),
         (f"agent.db:UPDATE intervals SET solar_mwh = solar_mwh + 500 {AT_3}", "books and registers differ by 500 mWh"),

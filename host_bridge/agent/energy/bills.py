@@ -15,6 +15,7 @@ from host_bridge.market.tariff import Tariff, ceil_micro
 from host_bridge.store.book_rows import AwardRow, IntervalRow, LineRow, MarketRow, StateRow
 
 ACCOUNTS = ("=grid", "=operator", "=pool")
+OWED = "trade_micro + grid_micro + imbalance_micro + fee_micro + dividend_micro"  # of a line, in SQL
 
 
 def clearing(market: MarketRow | None, awards: Iterable[AwardRow]) -> Clearing:
@@ -74,7 +75,7 @@ def unbalanced(lines: Iterable[LineRow]) -> int:
 
 def owed(line: LineRow) -> int:
     """All that a home or account owes by this line."""
-    return line.trade_micro + line.grid_micro + line.imbalance_micro + line.fee_micro
+    return line.trade_micro + line.grid_micro + line.imbalance_micro + line.fee_micro + line.dividend_micro
 
 
 def kept(start_s: int, settled: Settled) -> StateRow:

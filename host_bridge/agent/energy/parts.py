@@ -1,7 +1,7 @@
 """All parts of the agent, made of the configuration once the grid's clock is known."""
 
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from host_bridge.agent.energy.ladder import Standing
 from host_bridge.agent.energy.leasing import Leasing, Outcome, Spawn
 from host_bridge.agent.energy.metering import Metering
 from host_bridge.agent.energy.node_plans import NodePlans
+from host_bridge.agent.energy.paying_out import PayingOut
 from host_bridge.agent.energy.planning import Planner
 from host_bridge.agent.energy.savings import Sums
 from host_bridge.agent.energy.settling import Settling
@@ -26,7 +27,7 @@ from host_bridge.agent.energy.wishes import Wishes
 from host_bridge.agent.grid_time import GridTime
 from host_bridge.config import Config
 from host_bridge.energy_config import HomeConfig
-from host_bridge.market.settlement import Fees
+from host_bridge.market.settlement import ALL, KEPT_PERMILLE, Fees
 from host_bridge.store.book_rows import LineRow
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Parts:
     foretelling: Foretelling
     watching: Watching
     settling: Settling
+    paying_out: PayingOut
     planner: Planner
     trading: Trading
     leasing: Leasing
@@ -97,15 +99,20 @@ def assemble(
     offset = _offset_s(config.zone, now_s)
     sums = {house.name: Sums(step_s, 1, offset) for house in houses} | {"": Sums(step_s, len(houses), offset)}
 
-    def settled(lines: "list[LineRow] | Any") -> None:
+    def summed(lines: Sequence[LineRow]) -> None:
         sums[""].add(lines)
         for line in lines:
             if line.home in sums and line.home:
                 sums[line.home].add([line])
 
+    def settled(lines: Sequence[LineRow]) -> None:
+        paying_out.add(lines)
+        summed(lines)
+
     watching = Watching(keeper, metering, houses, step_s, lambda start_s: settling.is_settled(start_s))  # noqa: PLW0108 - made below
-    fees = Fees(config.market.fee_mct)
+    fees = Fees(config.market.fee_mct, ALL if agent.mode == "pooled" else KEPT_PERMILLE)
     settling = Settling(keeper, watching.taking_part, tariff, fees, step_s, agent.mode != "alone", settled)
+    paying_out = PayingOut(keeper, [house.name for house in houses], tariff, config.zone, step_s, summed)
     node_plans = NodePlans(dispatch.store, keeper, grid, agent.store_every_h * 3600)
     home_of = {house.node: house.name for house in houses}
 
@@ -120,8 +127,8 @@ def assemble(
     return Parts(
         config, grid, config.zone, views, keeper, tariff, houses, appliances,
         Foretelling([house.name for house in houses], step_s),
-        watching, settling, Planner(agent.mode, agent.solve_s), Trading(agent.feeder, config.homes), leasing,
-        Acting(keeper, leasing, step_s, tell),
+        watching, settling, paying_out, Planner(agent.mode, agent.solve_s), Trading(agent.feeder, config.homes),
+        leasing, Acting(keeper, leasing, step_s, tell),
         node_plans,
         Wishes(keeper, devices, config.zone, changed, clock_s), sums, tell,
     )  # fmt: skip

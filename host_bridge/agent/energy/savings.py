@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from host_bridge.agent.energy.bills import owed
+from host_bridge.agent.energy.bills import OWED, owed
 from host_bridge.agent.energy.view import SavingsView
 from host_bridge.store.book_rows import LineRow
 
@@ -20,9 +20,11 @@ DRAWS, LOW, HIGH, SEED = 2000, 2.5, 97.5, 1
 WHOLE_PERMILLE = 900  # of a day's intervals: with fewer it is no whole day
 
 
+_SETTLES = "dividend_micro = 0"  # an interval; the others pay out a day's pool
 # Of homes by day; days begin at the parameter. A year of lines is too much to be read one by one.
-DAYS = """SELECT home, (start_s - ?) / 86400, sum(trade_micro + grid_micro + imbalance_micro + fee_micro),
-    sum(nothing_micro), count(*), min(start_s), max(start_s) FROM lines WHERE home NOT LIKE '=%' GROUP BY 1, 2"""
+DAYS = f"""SELECT home, (start_s - ?) / 86400, sum({OWED}), sum(nothing_micro), count(*) FILTER (WHERE {_SETTLES}),
+    min(start_s) FILTER (WHERE {_SETTLES}), max(start_s) FILTER (WHERE {_SETTLES})
+    FROM lines WHERE home NOT LIKE '=%' GROUP BY 1, 2"""  # noqa: S608 - our own words
 
 
 @dataclass(slots=True)
@@ -43,18 +45,21 @@ class Sums:
                 continue
             day = self.days.setdefault((line.start_s - self.offset_s) // DAY_S, [0, 0, 0])
             day[0] += owed(line)
+            if line.is_payment:
+                continue
             day[1] += line.nothing_micro
             day[2] += 1
             self.from_s = min(self.from_s or line.start_s, line.start_s)
             self.until_s = max(self.until_s, line.start_s + self.step_s)
 
-    def take(self, day: int, paid: int, nothing: int, lines: int, first_s: int, last_s: int) -> None:
+    def take(self, day: int, paid: int, nothing: int, lines: int, first_s: int | None, last_s: int | None) -> None:
         """A day's sums, as DAYS reads them."""
         its = self.days.setdefault(day, [0, 0, 0])
         for place, value in enumerate((paid, nothing, lines)):
             its[place] += value
-        self.from_s = min(self.from_s or first_s, first_s)
-        self.until_s = max(self.until_s, last_s + self.step_s)
+        if first_s is not None and last_s is not None:
+            self.from_s = min(self.from_s or first_s, first_s)
+            self.until_s = max(self.until_s, last_s + self.step_s)
 
     def view(self, open_intervals: int) -> SavingsView:
         """As people are told of it."""

@@ -50,6 +50,10 @@ class Settling:
         """Whether others of this interval have been settled without somebody."""
         return start_s in self._settled
 
+    def is_open_before(self, moment_s: int) -> bool:
+        """Whether an interval that began before waits for a meter or a price."""
+        return any(start_s < moment_s for known in (self._settled, self.waiting) for start_s in known)
+
     def open_intervals(self, home: str | None = None) -> int:
         """How many (interval, home) are known to wait: metered and not settled, or not metered while others are."""
         late = sum(len(each.open) if home is None else home in each.open for each in self._settled.values())

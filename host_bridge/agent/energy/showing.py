@@ -1,6 +1,7 @@
 """The agent as people and programs see it: its parts, put into the values of `view`. Reads only, and quickly."""
 
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from host_bridge.agent.energy import ladder
@@ -14,6 +15,7 @@ from host_bridge.agent.energy.view import (
     EnergyView,
     FeederView,
     HomeView,
+    PoolView,
     RungView,
     SkillView,
     SolveView,
@@ -113,7 +115,17 @@ def _community(
         solve=_solve(parts),
         books_micro=today.books_micro,
         open_intervals=waiting,
+        pool=_pool(parts),
     )
+
+
+def _pool(parts: Parts) -> PoolView | None:
+    if parts.config.agent.mode == "alone":
+        return None
+    held, last = parts.paying_out.held_micro, parts.paying_out.last
+    if last is None:
+        return PoolView(held, None, "")
+    return PoolView(held, last.micro, datetime.fromtimestamp(last.begin_s, parts.zone).strftime("%Y-%m-%d"))
 
 
 def _sum(values: Any) -> float | None:

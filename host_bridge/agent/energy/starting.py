@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from host_bridge.agent.energy import planning, problem
+from host_bridge.agent.energy.bills import owed
 from host_bridge.agent.energy.bookkeeper import Bookkeeper
 from host_bridge.agent.energy.deciding import SELF
 from host_bridge.agent.energy.house import Now
@@ -47,6 +48,7 @@ async def resume(parts: Parts, store: "Store", now_s: int) -> None:
         _take_state(parts, row)
     await parts.watching.resume()
     await parts.settling.resume()
+    await parts.paying_out.resume()
     await parts.node_plans.resume()
     await parts.wishes.open()
     offset = parts.sums[""].offset_s
@@ -166,7 +168,7 @@ async def _budget(
     left: list[int] = []
     for each in budgets:
         lines = await parts.keeper.rows(LineRow, "home = ? AND start_s >= ?", (home, each.start_s))
-        spent = sum(line.trade_micro + line.grid_micro + line.imbalance_micro + line.fee_micro for line in lines)
+        spent = sum(map(owed, lines))
         days_s = max(1, each.end_s - now_s)
         left.append(max(0, each.limit_micro - spent) * min(horizon_s, days_s) // days_s)
     return min(left, default=None)

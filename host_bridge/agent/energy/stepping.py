@@ -5,6 +5,7 @@ Every part keeps what it found in the books before the next begins, so a bridge 
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 
 from host_bridge.agent.energy import orders, trading
 from host_bridge.agent.energy.acting import limits_of
@@ -16,6 +17,7 @@ from host_bridge.agent.energy.planning import forecast_row
 from host_bridge.agent.energy.situation import Interval
 from host_bridge.agent.energy.tariff import TariffError
 from host_bridge.agent.energy.trading import FeederGone
+from host_bridge.agent.narrative.amounts import ct
 from host_bridge.agent.plan.plan import Plan
 from host_bridge.market.book import BookError
 from host_bridge.market.tariff import Tariff
@@ -26,7 +28,7 @@ PLAN_LATE_STEPS = 2  # an older plan than that is the last one, not a new one
 
 
 async def meter(parts: Parts, now_s: int) -> None:
-    """Intervals that are complete: kept, learnt from, settled. Raises StoreError."""
+    """Intervals that are complete: kept, learnt from, settled; a day's pool paid out. Raises StoreError."""
     rows = await parts.watching.collect(parts.views, now_s)
     for row in rows:
         parts.settling.metered(row)
@@ -43,6 +45,10 @@ async def meter(parts: Parts, now_s: int) -> None:
     late = sorted({line.home for line in lines if line.is_late and not line.home.startswith("=")})
     if late:
         parts.say("info", "energy settled late", f"energy that came late is settled for {', '.join(late)}")
+    paid = await parts.paying_out.pay(now_s, parts.settling.is_open_before)
+    if paid:
+        day = datetime.fromtimestamp(paid.begin_s, parts.zone)
+        parts.say("info", "pool paid out", f"{ct(paid.micro)} of {day:%Y-%m-%d}, to each home by what it added")
 
 
 async def foretell(parts: Parts, now_s: int) -> None:

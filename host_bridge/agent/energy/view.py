@@ -220,6 +220,15 @@ class SolveView:
 
 
 @dataclass(frozen=True, slots=True)
+class PoolView:
+    """What the settled intervals leave to all homes together; each local day's is paid out when the day is settled."""
+
+    held_micro: int
+    paid_micro: int | None  # for the last day that was paid out; None: none was
+    paid_day: str  # "2026-07-01"; empty: none was
+
+
+@dataclass(frozen=True, slots=True)
 class CommunityView:
     """All homes together, now."""
 
@@ -243,6 +252,7 @@ class CommunityView:
     solve: SolveView | None
     books_micro: int  # what all accounts sum to: 0, or something is wrong
     open_intervals: int  # that wait for a meter
+    pool: PoolView | None = None  # None: each home is for itself
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,13 +17,16 @@ from host_bridge.store.book_rows import AwardRow, DecisionRow, IntervalRow, Line
 
 LENGTHS = ("short", "long")
 MOST_TOLD = 12  # decisions, refusals and flags, each
+DIVIDEND = "dividend_micro"
 _PARTS_OF_COST = (
     ("trade_micro", "trade among neighbours"),
     ("grid_micro", "the grid"),
     ("imbalance_micro", "imbalance"),
     ("fee_micro", "fees"),
+    (DIVIDEND, "its part of the pool"),
 )
-COST = "trade_micro + grid_micro + imbalance_micro + fee_micro"
+COST = " + ".join(column for column, _ in _PARTS_OF_COST)
+SETTLES = f" AND {DIVIDEND} = 0"  # the other lines pay out the pool
 LOAD = "import_mwh - export_mwh + solar_mwh - charge_mwh + discharge_mwh"
 
 Clock = Callable[[int], str]
@@ -89,7 +92,7 @@ def _cost(day: Day, length: str) -> Iterator[Sentence]:
     def total(expression: str, value: int) -> Figure:
         return day.figure(LineRow, value, f"sum({expression})", ct, "micro", len(rows))
 
-    paid = sum(row.trade_micro + row.grid_micro + row.imbalance_micro + row.fee_micro for row in rows)
+    paid = sum(getattr(row, column) for row in rows for column, _ in _PARTS_OF_COST)
     nothing = sum(row.nothing_micro for row in rows)
     saved = nothing - paid
     word = "less than" if saved >= 0 else "more than"
@@ -98,14 +101,17 @@ def _cost(day: Day, length: str) -> Iterator[Sentence]:
     parts: list[Part] = ["The day cost ", total(COST, paid), ", which is ", difference_ct, f" {word} the "]
     parts += [total("nothing_micro", nothing), " that it would have cost without battery and market."]
     yield Sentence("cost", tuple(parts))
-    settled = day.figure(LineRow, len(rows), "count(*)", number, "", len(rows))
-    if len(rows) < len(day.intervals):
+    steps = sum(not row.is_payment for row in rows)
+    settled = day.figure(LineRow, steps, "count(*)", number, "", steps, SETTLES)
+    if steps < len(day.intervals):
         of = day.figure(IntervalRow, len(day.intervals), "count(*)", number, "", len(day.intervals))
         yield Sentence("cost", ("Settled are ", settled, " of ", of, " steps that are metered; the rest follows."))
     if length == "long":
         parts = ["Of this, "]
         for column, what in _PARTS_OF_COST:
             value = sum(getattr(row, column) for row in rows)
+            if column == DIVIDEND and not value:
+                continue  # the pool of a day is paid out when all of it is settled
             parts += ["" if len(parts) == 1 else ", ", total(column, value), f" for {what}"]
         yield Sentence("cost", (*parts, "."))
 

@@ -96,6 +96,20 @@ def test_a_loss_is_told_as_one(books):
     assert "20.0 ct more than the 10.0 ct" in account(books, "short").text
 
 
+def test_a_part_of_the_pool_is_in_the_day_s_cost_and_settles_no_step(books):
+    books.add(sorted(day_rows(4), key=lambda row: type(row).__name__))
+    before = account(books)
+    assert "pool" not in before.text
+    books.add([LineRow(BEGIN + DAY - 1, "home-07", 0, 0, 0, 0, 0, 0, BEGIN, 0, -120_000)])
+    told = account(books)
+    assert "-12.0 ct for its part of the pool" in told.text and told.loose_numbers() == []
+    cost = [
+        next(figure for figure in each.figures if "dividend" in figure.source.expression) for each in (before, told)
+    ]
+    assert cost[1].value == cost[0].value - 120_000
+    assert "the rest follows" not in told.text
+
+
 def test_an_expectation_over_other_steps_than_were_metered_is_not_told(books):
     rows = [row for row in day_rows(4) if not (isinstance(row, IntervalRow) and row.start_s == BEGIN + 50 * STEP)]
     books.add(sorted(rows, key=lambda row: type(row).__name__))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from host_bridge.market.book import Order
 from host_bridge.market.clearing import Award, Clearing, clear
-from host_bridge.market.settlement import Fees, Left, Metered, Settled, SettlementError, settle
+from host_bridge.market.settlement import ALL, KEPT_PERMILLE, Fees, Left, Metered, Settled, SettlementError, settle
 from host_bridge.market.tariff import MOST_MCT, PARTS, Tariff
 from tests.host.market.books_kit import random_book
 
@@ -180,6 +180,16 @@ def test_energy_that_no_register_can_have_grown_by_is_refused(energy):
 def test_a_fee_below_zero_is_refused():
     with pytest.raises(SettlementError, match="trade_mct is -1"):
         Fees(-1)
+    with pytest.raises(SettlementError, match="kept_permille is 1001"):
+        Fees(0, 1001)
+
+
+def test_all_is_kept_for_the_pool_where_it_is_to_be_shared_by_other_rules():
+    settled = settle(traded(), metered(a=3, b=-2), GRID, Fees(0, ALL))
+    assert [line.saved_micro for line in settled.lines.values()] == [0, 0]
+    assert settled.pool_micro == 2 * 20 * CT
+    whole = settle(traded(), metered(a=3, b=-2), GRID, Fees(0, 0))
+    assert whole.pool_micro == 0 and sum(line.saved_micro for line in whole.lines.values()) == 2 * 20 * CT
 
 
 def holds(before: Settled, after: Settled, told, clearing, tariff, fees) -> None:
@@ -217,7 +227,7 @@ def check_settling(seed: int) -> None:
     clearing = clear(orders, tariff)
     homes = sorted({order.home for order in orders} | {"bystander"})
     told = {home: _taken(chance, clearing.award(home)) for home in homes}
-    fees = Fees(chance.choice((0, 0, 7, 500, MOST_MCT)))
+    fees = Fees(chance.choice((0, 0, 7, 500, MOST_MCT)), chance.choice((KEPT_PERMILLE, KEPT_PERMILLE, 0, 1, ALL)))
     settled, steps = Settled(), 0
     while settled.open or not steps:
         some = {home: told[home] if chance.random() < 0.6 else None for home in homes}
