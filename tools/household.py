@@ -148,7 +148,29 @@ def wait_online(bridge: client.Bridge, count: int) -> None:
     raise NodesError(f"not all nodes came online: {', '.join(states) or 'none was heard'}")
 
 
-class Household:
+class Together:
+    """Nodes and the bridge that serves them, as one."""
+
+    process: BridgeProcess
+    nodes: Sequence[HomeNode]
+
+    @property
+    def running(self) -> bool:
+        """Whether no part has ended by itself."""
+        return self.process.running and all(node.running for node in self.nodes)
+
+    def logs(self) -> str:
+        """What the bridge and the nodes printed."""
+        return self.process.log() + "".join(node.log() for node in self.nodes)
+
+    def stop(self) -> None:
+        """End the bridge, which stores what it has, then the nodes."""
+        self.process.stop()
+        for node in self.nodes:
+            node.kill()
+
+
+class Household(Together):
     """`count` replayed homes (simulated) and the bridge that serves them, started; `stack` ends them all.
 
     An hour of the recording passes in a minute. `port` of the page: that one, or a free one if it is taken.
@@ -193,18 +215,3 @@ class Household:
     def journeys(self) -> dict[str, tuple[Path, int, int]]:
         """What each node replays, for tools.judge."""
         return {profile.stem: (profile, START_HOUR, SPEED) for profile in self.profiles}
-
-    @property
-    def running(self) -> bool:
-        """Whether no part has ended by itself."""
-        return self.process.running and all(node.running for node in self.nodes)
-
-    def logs(self) -> str:
-        """What the bridge and the nodes printed."""
-        return self.process.log() + "".join(node.log() for node in self.nodes)
-
-    def stop(self) -> None:
-        """End the bridge, which stores what it has, then the nodes."""
-        self.process.stop()
-        for node in self.nodes:
-            node.kill()

@@ -13,7 +13,7 @@ from pathlib import Path
 from host_bridge.microworld.study import homes as study
 from tools import citylearn, homes
 from tools.absence import Absence, witness
-from tools.household import BridgeProcess, free_port, introduce, wait_online
+from tools.household import BridgeProcess, Together, free_port, introduce, wait_online
 from tools.neighbourhood_files import BOARD, DAY, HOLD_S, SPEED, Calendar, write_config, write_history, write_prices
 from tools.nodes import UnixNode
 from tools.tap import Tap, TapError
@@ -84,7 +84,7 @@ def _drop(tap: Tap) -> None:
             pass
 
 
-class Neighbourhood:
+class Neighbourhood(Together):
     """`count` homes and the bridge that serves them, started; `stack` ends them all. The last `on_cable` of them can
     be cut off. `first_hour`: of the day, when it begins. `port` of the page: that one, or a free one.
 
@@ -142,18 +142,3 @@ class Neighbourhood:
             absences.append(witness(node.name, node.folder, CHANNELS, 1000 * HOLD_S, cut_ms, int(time.time() * 1000)))
             node.cable.plug() if node.cable else None
         return absences
-
-    @property
-    def running(self) -> bool:
-        """Whether no part has ended by itself."""
-        return self.process.running and all(node.running for node in self.nodes)
-
-    def logs(self) -> str:
-        """What the bridge and the nodes printed."""
-        return self.process.log() + "".join(node.log() for node in self.nodes)
-
-    def stop(self) -> None:
-        """End the bridge, which stores what it has, then the nodes."""
-        self.process.stop()
-        for node in self.nodes:
-            node.kill()

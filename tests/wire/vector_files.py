@@ -94,3 +94,8 @@ def agreement():
         "down": hexed(material("down")),
         "lone": hexed(material("lone")),
     }
+
+
+def offer_and_welcome():
+    """Both, framed, of the session that `layers` seals for."""
+    return [framed(bytes.fromhex(agreement()[name])) for name in ("offer", "welcome")]

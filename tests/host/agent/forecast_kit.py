@@ -49,3 +49,13 @@ def same(model_of_load, steps=36):
     """What a lesson would have taught: weights made by hand, [inputs, steps], for the load; the sun as usual."""
     still = Linear(np.zeros((1, 27, steps), np.float32), DAY)
     return Fitted({"load": Linear(model_of_load[None].astype(np.float32), DAY), "solar": still})
+
+
+def usual_for(days=10, gain=0.0):
+    """A forecaster told `days`, with a model of the load that adds `gain` of the last hour's residual at all steps."""
+    load, solar = made(days + 4)
+    forecaster = told(load[:, : days * DAY], solar[:, : days * DAY])
+    weights = np.zeros((27, 36))
+    weights[0] = gain
+    forecaster.take(same(weights))
+    return forecaster, load, solar, days * DAY
