@@ -60,7 +60,7 @@ REASONS = {
     "locked out": "it is locked out: find out why it tripped, then reset it",
     "local control": "somebody at the node has taken over with its button (local control)",
     "not locked out": "there is nothing to reset: it is not locked out",
-    "bad document": "the node cannot use that document",
+    "bad document": "the node cannot use that document, or has no room for it in its memory",
     "flash fault": "the node's flash could not be written and read back",
     "unknown channel": "the node has no such channel",
     "cannot measure": "this meter does not give that",

@@ -15,6 +15,8 @@ except ImportError:  # CPython
 
 from gridnode import VERSION
 
+SMALL_HEAP = 170_000  # bytes free before all is loaded: an ESP32 without PSRAM has less, an RP2040 more
+LOADED_BYTES = 16_000
 REST_AFTER_MS = 2000  # without a host that has had its first reading
 STEP_MS = 7  # the longest wait between two steps
 
@@ -163,6 +165,8 @@ def main(coils: dict):
     """Run the node. However it ends, the contactors are open."""
     folder = sys.argv[1] if len(sys.argv) > 1 else "."
     watchdog, cause = _watch()
+    if hasattr(gc, "threshold") and gc.mem_free() < SMALL_HEAP:
+        gc.threshold(LOADED_BYTES)  # what loading leaves lies low: room in one piece for a world that comes later
     try:
         run(folder, coils, watchdog is not None, cause, watchdog.feed if watchdog else int)
     except KeyboardInterrupt:  # someone is working on the node

@@ -62,7 +62,7 @@ REASONS = (
     "locked out",  # opened for good: somebody must look, and reset it
     "local control",  # a person at the node has taken over for a while
     "not locked out",  # there is nothing to reset
-    "bad document",  # it does not say what such a document must
+    "bad document",  # it does not say what such a document must, or there is no memory for it
     "flash fault",  # it could not be written and read back
     "unknown channel",
     "cannot measure",  # this meter does not give that
