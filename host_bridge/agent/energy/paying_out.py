@@ -62,11 +62,12 @@ class PayingOut:
         kept = await self._keeper.rows(StateRow, "name = ?", (STATE,))
         pool = await self._keeper.rows(LineRow, f"home LIKE '{POOL}%'")
         self.held_micro = -sum(map(bills.owed, pool))
+        payments = [line for line in pool if line.is_payment]
+        if payments:
+            last = payments[-1]
+            self.last = Paid(self._midnight(last.start_s), last.start_s + 1, last.dividend_micro)
         if kept:
             self._until_s = int(kept[0].body)
-            paid = [line for line in pool if line.start_s == self._until_s - 1]
-            if paid:
-                self.last = Paid(self._midnight(self._until_s - 1), self._until_s, sum(map(bills.owed, paid)))
         elif pool:
             self._until_s = self._midnight(pool[0].start_s)
 
@@ -118,14 +119,14 @@ class PayingOut:
         if not tariffs:
             return dict.fromkeys(self._homes, 0)
         place = {start_s: at for at, start_s in enumerate(tariffs)}
-        homes = sorted({row.home for row in rows} | set(self._homes))
+        homes = {home: at for at, home in enumerate(sorted({row.home for row in rows} | set(self._homes)))}
         energy = np.zeros((2, len(homes), len(place)), np.int64)
         for row in rows:
             if row.start_s in place:
-                energy[:, homes.index(row.home), place[row.start_s]] = row.import_mwh, row.export_mwh
+                energy[:, homes[row.home], place[row.start_s]] = row.import_mwh, row.export_mwh
         prices = [Tariff(price.buy_mct, price.sell_mct) for price in tariffs.values()]
         samples = max(LEAST_SAMPLES, min(coalition.SAMPLES, ORDERS // len(homes)))
-        members = coalition.settle(coalition.Period(homes, energy[0], energy[1], prices), samples)
+        members = coalition.settle(coalition.Period(list(homes), energy[0], energy[1], prices), samples)
         return {member.home: max(0, member.share_micro) for member in members}
 
     def _midnight(self, at_s: int) -> int:
@@ -135,5 +136,5 @@ class PayingOut:
 
     def _next_midnight(self, midnight_s: int) -> int:
         """Local days have 23 to 25 hours."""
-        noon = datetime.fromtimestamp(midnight_s, self._zone) + timedelta(hours=36)
-        return self._midnight(int(noon.timestamp()))
+        tomorrow = datetime.fromtimestamp(midnight_s, self._zone) + timedelta(days=1)  # by the clock on the wall
+        return self._midnight(int(tomorrow.timestamp()))

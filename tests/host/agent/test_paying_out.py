@@ -134,6 +134,10 @@ def test_nobody_with_whom_nothing_was_saved_gets_anything(tmp_path):
         await its.pay(LATER_S)
         received = await its.payments()
         assert set(received) == {"a", "b", "=pool"} and abs(received["a"] - received["b"]) <= 96
+        assert len(await its.lines("start_s = ?", (BEGIN_S + DAY_S - 1,))) == 3
+        await its.settle(BEGIN_S + DAY_S, BEGIN_S + 2 * DAY_S, homes=HOMES[1:])
+        await its.pay(LATER_S + DAY_S)
+        assert {line.home for line in await its.lines("start_s = ?", (BEGIN_S + 2 * DAY_S - 1,))} == {"b", "c", "=pool"}
 
     go(tmp_path, course)
 
@@ -236,6 +240,10 @@ def test_days_of_which_nothing_is_known_are_passed_over(tmp_path):
         days = [await its.pay(BEGIN_S + 9 * DAY_S) for _ in range(8)]
         assert [paid and (paid.begin_s - BEGIN_S) // DAY_S for paid in days] == [0, None, None, 3, *[None] * 4]
         assert (await its.keeper.rows(StateRow))[0].body == str(BEGIN_S + 8 * DAY_S)
+        await its.keeper.close()
+        its.start()
+        await its.paying.resume()
+        assert its.paying.last == days[3]
 
     go(tmp_path, course)
 
