@@ -59,7 +59,7 @@ def make_dips(board, channels: list) -> list:
 
 
 def make_node(board, unit: dict, folder: str, coils: dict, meter, channels: list, journal, cause: str, pump, now):
-    """(the node, what to wait for: its line to the host, or None). `pump()` is called now and then; `now()`: in ms."""
+    """(the node, what to wait for: line to the host, radio, None). `pump()` is called now and then; `now()`: in ms."""
     contactors = make_contactors(board.CONTACTORS, coils, channels, journal.locks, now())
     from gridnode.hardware import make_supply
 
@@ -101,7 +101,8 @@ def _make_link(board, unit: dict, pump, now_ms: int) -> tuple:
     if "region" in spec:
         from gridnode.radios import radio_link
 
-        return (None,) + radio_link(spec, unit, random.getrandbits, pump, now_ms)
+        radio, link, make_session = radio_link(spec, unit, random.getrandbits, pump, now_ms)
+        return (radio if hasattr(radio, "rest") else None), link, make_session
     from gridnode.hardware import make_stream
     from gridnode.link.serial import SerialLink
 

@@ -29,7 +29,7 @@ def make_plan(spec: dict, unit: dict):
 
 
 def radio_link(spec: dict, unit: dict, random, pump, now_ms: int) -> tuple:
-    """(LoraLink, what makes the session over it). `random(30)` gives bits; `pump()` is called now and then."""
+    """(radio, LoraLink, what makes the session over it). `random(30)` gives bits; `pump()` is called now and then."""
     from gridnode.link.lora import LoraLink
 
     pump()
@@ -44,4 +44,4 @@ def radio_link(spec: dict, unit: dict, random, pump, now_ms: int) -> tuple:
     def make_session(channel, journal, hello, command, store, fetch, measure, clock):
         return NodeRadio(channel, journal, hello, command, store, fetch, measure, clock, batch, lone)
 
-    return LoraLink(radio, plan, address_of(unit["name"]), random, now_ms=now_ms), make_session
+    return radio, LoraLink(radio, plan, address_of(unit["name"]), random, now_ms=now_ms), make_session

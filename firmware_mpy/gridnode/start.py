@@ -122,9 +122,12 @@ def _never(now_ms) -> bool:
 
 
 def _loop(clock, node, panel, meter, stream, feed, vitals, until):
-    poller = select.poll()
-    if stream:  # a radio is looked at each step
-        poller.register(getattr(stream, "pollable", stream), select.POLLIN)
+    rest = getattr(stream, "rest", None)  # of a radio that has something to do meanwhile
+    if not rest:
+        poller = select.poll()
+        rest = poller.poll
+        if stream:
+            poller.register(getattr(stream, "pollable", stream), select.POLLIN)
     said = ""  # of the meter's fault
     gc.collect()
     if hasattr(gc, "threshold"):
@@ -142,7 +145,7 @@ def _loop(clock, node, panel, meter, stream, feed, vitals, until):
             print("gridnexus meter: %s" % (said or "works again"))
         if vitals:
             vitals.stepped(began_us)
-        poller.poll(STEP_MS)
+        rest(STEP_MS)
 
 
 def _watch() -> tuple:

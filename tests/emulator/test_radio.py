@@ -35,7 +35,7 @@ spi = machine.SPI(0, 5_000_000, sck=Pin(18), mosi=Pin(19), miso=Pin(16))
 radio = Sx1276(spi, Pin(17, Pin.OUT, value=1), Pin(20, Pin.OUT, value=1), 0x12, PinEdges(21, 1))
 poller = select.poll()
 poller.register(_uart, select.POLLIN)
-said, longest_us, sent, allocated, weigh = "", 0, 0, 0, False
+said, longest_us, sent, allocated, weigh, work_ms, rest = "", 0, 0, 0, False, 0, poller.poll
 def step():
     global said, longest_us, sent, allocated
     before = gc.mem_alloc() if weigh else 0  # which takes some ms
@@ -59,7 +59,9 @@ while True:
         exec(_uart.read())
         gc.collect()
         longest_us = 0
-    poller.poll(7)
+    if work_ms:
+        time.sleep_ms(work_ms)
+    rest(7)
 """
 
 
@@ -266,6 +268,19 @@ def test_in_the_air_it_finds_what_a_sender_chose_and_is_heard():
         assert abs(told[0][1] - rises[-1] // MS) <= 1  # by DIO0, not by the poll
         assert abs(told[0][1] - heard[0].end_us / 1000 - (board.pico.now_ns / MS - channel.events.now_us / 1000)) < 3
         assert board.ask("(radio.resets, radio.fault)") == (0, "")
+
+
+def test_a_main_loop_with_much_to_do_hears_a_sender_all_the_same():
+    """At each phase of its scan: as it seeks on while it rests, it comes by within the preamble of the plan."""
+    plan, work_ms = Plan(EU868), 9
+    with Board(air=True) as board:
+        _, peer = board.join()
+        board.do(f"radio.listen({plan.scan!r})\nwork_ms, rest = {work_ms}, radio.rest\n", 300)
+        for number in range(24):
+            peer.send(bytes((number,)), 869_525, 125, 7, 14, plan.preamble(7))
+            told = board.run(int(airtime_ms(1, 7, preamble=plan.preamble(7))) + 90 + 7 * number % 41)
+            assert [packet[1] for packet in told] == [bytes((number,))], number
+        assert board.ask("(radio.fault, radio.resets, radio.bad_crc)") == ("", 0, 0)
 
 
 def test_the_pico_s_sx1276_and_the_pi_s_sx1262_talk_through_the_air():

@@ -1,6 +1,6 @@
 """MicroPython's ticks for CPython, which does not wrap them. Import it where `time` has no ticks_ms."""
 
-from time import monotonic_ns
+from time import monotonic_ns, sleep
 
 
 def ticks_ms() -> int:
@@ -16,3 +16,8 @@ def ticks_us() -> int:
 def ticks_diff(end: int, start: int) -> int:
     """From `start` to `end`."""
     return end - start
+
+
+def sleep_ms(ms: int):
+    """Let so many pass."""
+    sleep(ms / 1000)

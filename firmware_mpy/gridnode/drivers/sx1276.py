@@ -4,6 +4,11 @@ Registers: Semtech, SX1276/77/78/79 datasheet rev. 7, 4.1 "LoRa Modem", 5.4 (pow
 note of SX1276/77/78, 2.1 (sensitivity at 500 kHz) and 2.3 (spurious reception).
 """
 
+try:
+    from time import sleep_ms
+except ImportError:  # CPython
+    from gridnode.drivers.cpython_time import sleep_ms
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gridnode.drivers.buses import SPI, Select
@@ -25,6 +30,7 @@ _WAITS, _RESETS, _WAKES, _IDLE, _HEARS, _SEEKS, _CATCHES, _SENDS = 0, 1, 2, 3, 4
 _AGAIN_MS = 10_000
 _LOOK_MS = 1000  # between two looks whether it is still the chip that was set up
 _SLACK_MS = 100
+_GLANCE_MS = 2  # two symbols at SF7 and 125 kHz: sooner nothing is known
 _SILENT = "SX1276 does not answer or has forgotten its settings: check its supply, SCK, MOSI, MISO, select and reset"
 _UNSENT = "SX1276 does not finish what it began: check its supply and its antenna"
 
@@ -124,6 +130,22 @@ class Sx1276:
             self._fail(now_ms, str(error))
             return None
 
+    def rest(self, ms: int):
+        """Let a few ms pass between two polls, seeking on meanwhile: a main loop's turn is too long for that."""
+        while ms > 0:
+            sleep_ms(min(ms, _GLANCE_MS))
+            ms -= _GLANCE_MS
+            if self._state == _SEEKS:
+                self._glance()
+
+    def _glance(self):
+        try:
+            flags = self._get(_FLAGS)
+            if flags & (_SOUGHT | _FOUND) and flags != 0xFF:
+                self._seek_on(flags)
+        except OSError:
+            pass  # the next poll finds the same, and says so
+
     def _wake(self, now_ms: int):
         if self._state == _WAITS:
             self._reset(0)
@@ -189,7 +211,9 @@ class Sx1276:
         elif flags & _CAME:
             packet = self._take(flags, now_ms)
         elif state == _SEEKS:
-            self._seek_on(flags, now_ms)
+            if not flags & (_SOUGHT | _FOUND) and now_ms > self._due_ms:
+                raise OSError(_UNSENT)
+            self._seek_on(flags)
         elif state == _CATCHES and (flags & _TIMEOUT or now_ms > self._due_ms):
             self._put(_MODE, _STANDBY)
             self._next()
@@ -204,17 +228,15 @@ class Sx1276:
         elif now_ms > self._due_ms:
             raise OSError(_UNSENT)
 
-    def _seek_on(self, flags: int, now_ms: int):
+    def _seek_on(self, flags: int):
         if flags & _FOUND:
             self._put(_FLAGS, 0xFF)
             self._put(_MODE, _CATCH)
             self._state = _CATCHES
             _, _, _, bandwidth, spreading = self._entries[self._at]
-            self._due_ms = now_ms + _air_ms(255, bandwidth, spreading, 100)
+            self._limit_ms = _air_ms(255, bandwidth, spreading, 100)
         elif flags & _SOUGHT:
             self._next()
-        elif now_ms > self._due_ms:
-            raise OSError(_UNSENT)
 
     def _take(self, flags: int, now_ms: int):
         """The packet that has come, out of the chip."""
