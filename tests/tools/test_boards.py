@@ -223,7 +223,7 @@ class Absent:
 sys.path.insert(0, sys.argv[1])
 for module in ("machine", "rp2", "uctypes", "cryptolib"):
     sys.modules[module] = Absent()
-for name in ("ticks_ms", "ticks_us", "ticks_diff"):
+for name in ("ticks_ms", "ticks_us", "ticks_diff", "sleep_ms"):
     setattr(time, name, Absent())
 import board
 from gridnode import coils, hardware, start
