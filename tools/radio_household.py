@@ -14,7 +14,7 @@ from tools import homes
 from tools.air.channel import Channel
 from tools.air.door import Door
 from tools.air.events import Events
-from tools.household import SPEED, START_HOUR, BridgeProcess, free_port, introduce
+from tools.household import SPEED, START_HOUR, BridgeProcess, Together, free_port, introduce
 from tools.nodes import NodesError, UnixNode
 
 INTERVAL_S, BATCH = 5, 8  # records, two an interval: a batch each 20 s, so that there is something to see
@@ -35,7 +35,7 @@ Place = tuple[int, int, int, int]
 ONLINE_WITHIN_S = 300  # those behind a relay wait until it has saved up airtime since its boot
 
 
-class RadioHousehold:
+class RadioHousehold(Together):
     """Six replayed homes, a channel and the bridge, started; `stack` ends them all. As tools.household.Household."""
 
     def __init__(
@@ -140,21 +140,6 @@ class RadioHousehold:
     def journals(self) -> dict[str, Path]:
         """Where each node keeps its records, for tools.judge."""
         return {node.name: node.port.parent / "journal" for node in self.nodes}
-
-    @property
-    def running(self) -> bool:
-        """Whether no part has ended by itself."""
-        return self.process.running and all(node.running for node in self.nodes)
-
-    def logs(self) -> str:
-        """What the bridge and the nodes printed."""
-        return self.process.log() + "".join(node.log() for node in self.nodes)
-
-    def stop(self) -> None:
-        """End the bridge, which stores what it has, then the nodes."""
-        self.process.stop()
-        for node in self.nodes:
-            node.kill()
 
     def airtime_s(self) -> dict[str, float]:
         """What each antenna has been on the air so far."""
