@@ -309,6 +309,15 @@ def test_savings_are_exact_and_young_ones_say_so():
     assert view.low_permille is None and "too young" in view.says and view.open_intervals == 3
 
 
+def test_a_part_of_the_pool_is_saved_and_settles_no_interval():
+    sums = Sums(3600)
+    sums.add(lines_of_days(1, lambda day: 100))
+    before = sums.view(0)
+    sums.add([LineRow(DAY_S - 1, "h", 0, 0, 0, 0, 0, 0, 0, 0, -70)])
+    after = sums.view(0)
+    assert (after.saved_micro, after.intervals, after.until_s) == (before.saved_micro + 70, 24, DAY_S)
+
+
 def test_the_band_of_savings_is_as_wide_as_days_differ_and_the_same_each_time():
     sums, even = Sums(3600), Sums(3600)
     sums.add(lines_of_days(12, lambda day: 50 * (day % 4)))

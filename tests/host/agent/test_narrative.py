@@ -110,6 +110,13 @@ def test_a_part_of_the_pool_is_in_the_day_s_cost_and_settles_no_step(books):
     assert "the rest follows" not in told.text
 
 
+def test_a_part_of_the_pool_does_not_stand_in_for_a_step_that_is_not_settled(books):
+    rows = [row for row in day_rows(4) if not (isinstance(row, LineRow) and row.start_s == BEGIN + 50 * STEP)]
+    rows.append(LineRow(BEGIN + DAY - 1, "home-07", 0, 0, 0, 0, 0, 0, BEGIN, 0, -120_000))
+    books.add(sorted(rows, key=lambda row: type(row).__name__))
+    assert "Settled are 95 of 96 steps" in account(books).text
+
+
 def test_an_expectation_over_other_steps_than_were_metered_is_not_told(books):
     rows = [row for row in day_rows(4) if not (isinstance(row, IntervalRow) and row.start_s == BEGIN + 50 * STEP)]
     books.add(sorted(rows, key=lambda row: type(row).__name__))
